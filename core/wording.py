@@ -1,5 +1,6 @@
-"""Numbers with their nouns, as sentences on a page, in a terminal and in files say them"""
+"""Numbers with their nouns, and names, as sentences on a page, in a terminal and in files say them"""
 
+import re
 from collections.abc import Iterable
 
 
@@ -29,3 +30,8 @@ def listed(names: Iterable[object], *, most: int = 20, longest: int = 60) -> str
     shown_names = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in everything[:most]]
     more = f" and {len(everything) - most:,} more" if len(everything) > most else ""
     return ", ".join(shown_names) + more
+
+
+def markdown_text(words: str) -> str:
+    """Words on one line, escaped so that Markdown shows them unchanged."""
+    return re.sub(r"([\\`*_\[\]<>|#!~])", r"\\\1", " ".join(words.split()))

@@ -55,4 +55,5 @@ ui.export_panel(study)
 ui.view_links_panel(study)
 
 # The same without a browser
-ui.in_terminal(study, ["report", "pack", "--metric", metric], ["export", "study-files"])
+asked = ["report", "pack", "--metric", metric, *(["--measure", measure] if measure else [])]
+ui.in_terminal(study, asked, ["export", "study-files"])

@@ -43,10 +43,10 @@ with st.container(border=True):
         choice = ui.pick_training(study, config, chosen, **counting)
     encoders, seeds, training = choice.encoders, choice.seeds, choice.settings
     st.caption(ui.plain(choice.words))
-    st.caption(ui.plain(ui.training_words(available, chosen, training, encoders=len(encoders), seeds=seeds)))
-    if forecast := ui.forecast_words(available, chosen, training, encoders=encoders, seeds=seeds):
+    st.caption(ui.plain(ui.training_words(available, chosen, training, encoders=len(encoders), seeds=len(seeds))))
+    if forecast := ui.forecast_words(available, chosen, training, encoders=encoders, seeds=len(seeds)):
         st.caption(ui.plain(forecast))
-    ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=seeds)
+    ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=len(seeds))
     backend = ui.pick_backend(key="train")
     with st.container(horizontal=True):
         is_off = not (chosen and encoders)
@@ -59,14 +59,14 @@ with st.container(border=True):
 if is_clicked or is_check:
     with ui.show_errors():
         with ui.store().write() as session:
-            request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(seeds), training, backend=backend)
+            request = train.TrainingRequest(chosen_tasks, chosen, encoders, seeds, training, backend=backend)
             queue = train.queue_steps_check if is_check else train.queue_training
             queued = queue(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())
         ui.set_queued_notice(queued.jobs)
         st.rerun()
-facts = {"encoders": list(encoders), "seeds": list(range(seeds)), "training": training.model_dump()}
-ui.in_terminal(study, ["report", "pack"], settings=facts)
+facts = {"encoders": list(encoders), "seeds": seeds, "training": training.model_dump()}
+ui.in_terminal(study, ["report", "pack"], settings=facts, redo="pack/study.yaml")
 ui.curve_panel(study, [(task, arms[task.id]) for task in known], encoders=encoders, seeds=seeds, settings=training)
 ui.job_panel(study.id, work=(Work.TRAIN,), key="train.jobs")
 ui.watch_runs(study.id)

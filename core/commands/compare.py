@@ -37,11 +37,11 @@ def compare(
     as_json: output.Json = False,
 ) -> None:
     """Compare the arms of a task: differences with intervals, as good as real or not, classes, worth, costs, stability."""
-    names = tuple(name.strip() for name in arms.split(",") if name.strip())
-    asked = Asked(metric=metric, margin=margin, encoder=encoder, size=size, names=names, base=against)
     with output.opened() as (settings, store), store() as session:
         home = find.find_study(session, study, task)
         own = tasks.get_task(session, home.id, task)
+        names = tasks.arm_names(session, own.id, arms)
+        asked = Asked(metric=metric, margin=margin, encoder=encoder, size=size, names=names, base=against)
         found = compared.collect(session, trained.read(session, home.id), own, asked)
         facts = _of_texts(session, settings, own, found)
     if as_json:

@@ -36,13 +36,18 @@ def curve(
     as_json: output.Json = False,
 ) -> None:
     """Train a task's learning curve, and say how many real texts its synthetic texts are worth."""
-    points = CurveRequest([size_of(text) for text in at.split(",")], _listed(arms), synthetic)
+    numbers = [size_of(text) for text in at.split(",")]
     with output.opened() as (settings, store):
         with store() as session:
             home = find.find_study(session, study, task)
+            added = tasks.arm_names(session, tasks.get_task(session, home.id, task).id, arms)
         config = tasks.DEFAULT_CONFIG | home.config
+        points = CurveRequest(numbers, list(added), synthetic)
         asked = steps.CurveRuns(
-            points, config["encoders"], _seeds(seeds, config["seeds"]), steps.with_passes(config["training"], passes)
+            points,
+            config["encoders"],
+            _seeds(seeds, config["seeds"]),
+            steps.with_passes(config["training"], passes),
         )
         found = steps.train_curve(settings, store, home, task, asked, output.teller(store))
     if as_json:

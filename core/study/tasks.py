@@ -133,6 +133,19 @@ def arms(session: Session, task_id: int) -> list[Arm]:
     return sorted(found, key=lambda arm: list(ArmKind).index(arm.kind))
 
 
+def arm_names(session: Session, task_id: int, listed: str) -> tuple[str, ...]:
+    """The names in a list with commas between them. The name of an arm of the task may hold commas too: the longest name counts."""
+    known = {arm.name for arm in arms(session, task_id)}
+    parts = listed.split(",")
+    names: list[str] = []
+    while parts:
+        ends = (n for n in range(len(parts), 0, -1) if ",".join(parts[:n]).strip() in known)
+        n = next(ends, 1)
+        names.append(",".join(parts[:n]).strip())
+        parts = parts[n:]
+    return tuple(name for name in names if name)
+
+
 def find_arm(session: Session, task_id: int, name: str) -> Arm | None:
     """The arm of this name of a task; None if there is no such arm."""
     return session.scalar(select(Arm).where(Arm.task_id == task_id, Arm.name == name))

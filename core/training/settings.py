@@ -1,7 +1,8 @@
 """How runs are trained: the settings of a study file or a form, checked, and the number of steps that follows from them."""
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
@@ -128,6 +129,12 @@ class TrainingSettings(BaseModel):
         if self.steps is None:
             raise ValueError("The number of steps is known only for a number of texts: see for_texts.")
         return self.steps
+
+
+def first_seeds(own: Iterable[int], n: int) -> list[int]:
+    """The first `n` of a study's own seeds; where it has fewer, then the smallest numbers from 0 on that are not among them."""
+    known = list(own)
+    return [*known, *itertools.islice((seed for seed in itertools.count() if seed not in known), n)][:n]
 
 
 def with_length(training: Mapping[str, Any], length: Mapping[str, Any]) -> dict[str, Any]:

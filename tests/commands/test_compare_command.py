@@ -104,3 +104,16 @@ def test_a_task_without_runs_says_what_to_train(store: Store, call: CommandLine)
     code, _, stderr = call("compare", "--task", "new")
 
     assert (code, stderr) == (1, "No run of task 'new' has finished. Train at least two of its arms.\n")
+
+
+def test_an_arm_with_commas_in_its_name_is_found_in_a_list(store: Store, call: CommandLine) -> None:
+    with store.write() as session:
+        task = make_task(session, tasks.study_named(session, "s"), "irony", arms=["few,shot $1", "few", "zero-shot"])
+        add_runs(session, task, {"real": 0.92, "few,shot $1": 0.85, "few": 0.6, "zero-shot": 0.7})
+
+    said = call("compare", "--task", "irony", "--arms", "real,few,shot $1", "--json")
+
+    assert said.code == 0, said.stderr
+    assert {one["arm"] for one in json.loads(said.stdout)["arms"]} == {"real", "few,shot $1"}
+    with store() as session:
+        assert tasks.arm_names(session, task.id, " few, zero-shot,,new") == ("few", "zero-shot", "new")

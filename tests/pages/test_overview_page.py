@@ -2,13 +2,17 @@
 
 import re
 
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
 from core.study import tasks
 from core.study.rows.kinds import Slot
+from core.study.rows.sessions import Campaign
 from core.study.store import Store
 from tests import finished_study
+from tests.pages.test_pages import opened
+from tests.rated_study import add_ratings
 
 
 def test_the_finding_stands_above_the_jobs_that_are_going_on(app: AppTest, home: Store) -> None:
@@ -35,7 +39,7 @@ def test_one_press_on_the_first_screen_opens_the_finished_sample_with_its_findin
     app.button(key="overview.finished").click().run()
 
     assert not app.exception
-    assert app.title[0].value == "finished-sample"
+    assert app.title[0].value == r"finished\-sample"
     assert any(element.value.startswith("**") and "gap" in element.value for element in app.markdown)
     with home() as session:
         assert queue.rows(session) == []
@@ -60,3 +64,19 @@ def test_every_task_has_its_verdict_in_a_card_and_the_way_to_its_reasons(app: Ap
     app.button(key="overview.why.tone").click().run()
     assert not app.exception
     assert app.session_state["pickers.task"] == "tone"
+
+
+def test_names_of_studies_and_tasks_are_no_markdown_in_headings(app: AppTest, home: Store) -> None:
+    with home.write() as session:
+        task = finished_study.make_task(session, tasks.study_named(session, "*s* $x$"), "**t** :red[u]")
+        add_ratings(session, task, noise=0.8)
+        session.execute(update(Campaign).values(is_open=False))
+    app.run()
+    title = app.title[0].value
+    app.query_params["slide"] = "Rating"
+
+    opened(app, "present")
+
+    assert not app.exception
+    assert title == r"\*s\* \$x\$"
+    assert [metric.label for metric in app.metric] == [r"\*\*t\*\* \:red\[u\]"]

@@ -14,6 +14,7 @@ from core.study.rows.study import Job
 from core.study.store import Store
 from tests.finished_study import add_runs, make_task
 from tests.pages.test_pages import opened
+from tests.rated_study import add_ratings
 
 
 def fill(home: Store, *names: str) -> None:
@@ -71,4 +72,16 @@ def test_a_built_pack_is_offered_and_its_parts_are_shown(
     }  # fmt: skip
     assert "\\toprule" in app.code[0].value
     assert "SVG and PDF need Chromium" in said(app)
+    assert not app.exception
+
+
+def test_the_command_line_names_the_chosen_measure(app: AppTest, home: Store) -> None:
+    with home.write() as session:
+        task = make_task(session, tasks.study_named(session, "s"), "tickets", arms=["zero-shot"])
+        add_runs(session, task, {"real": 0.9, "zero-shot": 0.8})
+        add_ratings(session, task, noise=0.8)
+
+    opened(app, "report")
+
+    assert "litmus report pack --metric macro_f1 --measure ratings --study s" in app.code[-1].value
     assert not app.exception

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, RaterKind, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Item, Rater, Rating
-from core.study.rows.study import Run, Sample
+from core.study.rows.study import Run, Sample, Study
 from core.study.store import Store
 from tests.pages.test_pages import fill, opened
 
@@ -181,3 +181,34 @@ def test_what_was_typed_for_one_study_is_not_trained_in_another(app: AppTest, ho
     assert not app.exception
     assert first == 32
     assert app.number_input(key=f"train.{other.id}.steps").value == 7
+
+
+@pytest.mark.parametrize("button", ["train.start", "train.curve.start"])
+def test_the_seeds_of_the_study_are_trained_and_more_only_beyond_them(
+    app: AppTest, home: Store, tmp_path: Path, button: str
+) -> None:
+    study = fill(home, tmp_path)
+    with home.write() as session:
+        made = session.get_one(Study, study.id)
+        made.config = {**made.config, "seeds": [11, 12, 13]}
+    opened(app, "train")
+    before = " ".join(code.value for code in app.code)
+    app.multiselect(key="train.curve.sizes").set_value(["all"])
+    app.number_input(key="train.1.seeds").set_value(4).run()
+
+    app.button(key=button).click().run()
+
+    assert not app.exception and not app.error
+    assert "seeds: [11, 12, 13]" in before
+    with home() as session:
+        assert set(session.scalars(select(Run.seed))) == {11, 12, 13, 0}
+
+
+def test_the_command_lines_train_and_say_that_every_arm_is_trained(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+
+    opened(app, "train")
+
+    shown = [code.value for code in app.code]
+    assert "litmus report pack --study tickets\nlitmus run pack/study.yaml" in shown
+    assert "trains every task and every arm of the study" in captions(app)

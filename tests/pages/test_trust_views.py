@@ -77,6 +77,22 @@ def test_verdict_lists_the_checks_and_freezes_a_plan(app: AppTest, home: Store, 
     assert "The margin is 10 points; planned were 5." in said(app)
 
 
+def test_a_plan_freezes_the_seeds_of_the_study_and_says_which(app: AppTest, home: Store, study: Study) -> None:
+    with home.write() as session:
+        made = session.get_one(Study, study.id)
+        made.config = {**made.config, "seeds": [11, 12, 13]}
+    opened(app, "verdict")
+    before = said(app)
+    app.text_input(key="frozen.question").set_value("Does it cost more?")
+
+    app.button(key="frozen.freeze").click().run()
+
+    with home() as session:
+        assert session.scalars(select(FrozenPlan)).one().content["seeds"] == [11, 12, 13]
+    assert "the first of those of the study (11, 12, 13)" in before
+    assert "Plan 1 is frozen, with the seeds 11, 12, 13." in said(app)
+
+
 def test_a_plan_without_a_question_is_refused_in_words(app: AppTest, study: Study) -> None:
     opened(app, "verdict")
 

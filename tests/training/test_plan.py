@@ -21,7 +21,7 @@ from core.study.rows.study import Arm, Label, Run, Sample, Study, Task
 from core.study.store import Store
 from core.training import fingerprints, plan, selection
 from core.training.fitting import run_data
-from core.training.settings import TrainingSettings, training_settings
+from core.training.settings import TrainingSettings, first_seeds, training_settings
 from tests.training.conftest import BLAME, PRAISE, SETTINGS, add_samples, sentences
 
 
@@ -576,3 +576,8 @@ def test_a_request_without_a_run_is_refused_and_not_said_to_be_done_before(
 
     with pytest.raises(StudyError, match="Choose a task, an arm and an encoder"), store.write() as session:
         queue(session, settings, study=study, request=request)
+
+
+def test_the_seeds_of_a_study_come_before_any_other() -> None:
+    assert [first_seeds([11, 12, 13], n) for n in (2, 3, 5)] == [[11, 12], [11, 12, 13], [11, 12, 13, 0, 1]]
+    assert first_seeds([1, 3], 5) == [1, 3, 0, 2, 4] and first_seeds([], 2) == [0, 1]

@@ -30,7 +30,7 @@ PAUSED = {
 def title(text: str, study: Study) -> None:
     """Draw a page's title, with a badge if the study is the bundled sample, and the way of its task below."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(text, width="content")
+        st.title(words.plain(text), width="content")
         if study.is_sample:
             words.sample_badge()
         if text != study.name:

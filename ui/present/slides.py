@@ -128,7 +128,7 @@ def _agreement(study: Study) -> None:
     for first in range(0, min(len(known), MOST), ACROSS):
         row = known.iloc[first : first + ACROSS]
         for column, (task, value) in zip(st.columns(ACROSS), zip(row["task"], row["value"], strict=True), strict=False):
-            column.metric(shown(str(task)), f"{1 - value:.2f}")
+            column.metric(plain(shown(str(task))), f"{1 - value:.2f}")
     st.markdown("Krippendorff's alpha: 1 is full agreement, 0 is chance. No campaign is open now.")
 
 

@@ -21,7 +21,7 @@ def curve_panel(
     tasks: Sequence[tuple[Task, Sequence[Arm]]],
     *,
     encoders: Sequence[str],
-    seeds: int,
+    seeds: Sequence[int],
     settings: TrainingSettings,
 ) -> None:
     """Ask for the learning curve of a task and queue its runs, with the encoders, seeds and settings of the form above.
@@ -41,7 +41,7 @@ def curve_panel(
             added = pickers.pick_several(
                 "With the texts of", made, default=made[:1], key=f"train.curve.arms.{task.id}", width=260
             )
-        n = max(0, len(chosen) * (1 + len(added)) - ("0" in chosen)) * len(encoders) * seeds
+        n = max(0, len(chosen) * (1 + len(added)) - ("0" in chosen)) * len(encoders) * len(seeds)
         st.caption(
             f"{n:,} runs, with the encoders, seeds and length chosen above. Each size is trained on real texts alone and with all "
             "texts of each arm chosen here; Compare shows the curves under Sizes."
@@ -49,7 +49,7 @@ def curve_panel(
         if st.button("Queue the curve", key="train.curve.start", disabled=not (chosen and n)):
             with words.show_errors():
                 asked = CurveRequest([size_of(text) for text in chosen], added)
-                _queue(study, asked, train.TrainingRequest([task], [], encoders, range(seeds), settings))
+                _queue(study, asked, train.TrainingRequest([task], [], encoders, seeds, settings))
 
 
 def _queue(study: Study, asked: CurveRequest, request: train.TrainingRequest) -> None:

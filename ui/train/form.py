@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.study.rows.study import Arm, Study
 from core.training import presets
-from core.training.settings import TrainingSettings, training_settings, with_length
+from core.training.settings import TrainingSettings, first_seeds, training_settings, with_length
 from core.wording import counted
 from ui.shared.runs import pick_length
 
@@ -19,10 +19,10 @@ OWN = "study"  # the choice of the study's own settings in place of a preset
 
 @dataclass(frozen=True)
 class TrainingChoice:
-    """What the form asks for: encoders, the number of seeds, the settings, and these in words."""
+    """What the form asks for: encoders, seeds, the settings, and these in words."""
 
     encoders: list[str]
-    seeds: int
+    seeds: list[int]
     settings: TrainingSettings
     words: str
 
@@ -60,7 +60,7 @@ def pick_training(
     )
     seeds = st.number_input(
         "Seeds", 1, 50, len(known["seeds"]), key=f"{key}.seeds", width=110, persist_state="session",
-        help="At least three are needed for an interval",
+        help="At least three are needed for an interval. The seeds are the first of the study or preset, then the smallest others.",
     )  # fmt: skip
     length = pick_length(known["training"], key=key)
     balance = _choose(
@@ -73,7 +73,9 @@ def pick_training(
     more = _more(training_settings(known["training"]), key=key)
     settings = training_settings(with_length(known["training"], length) | {"balance": balance} | counting | more)
     said = (_words(settings, name), _targets_words(settings, n_rated), _weights_words(settings, n_weighed))
-    return TrainingChoice(list(encoders), int(seeds), settings, " ".join(filter(None, said)))
+    return TrainingChoice(
+        list(encoders), first_seeds(known["seeds"], int(seeds)), settings, " ".join(filter(None, said))
+    )
 
 
 def _begun_with(study: Study, config: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], str]:

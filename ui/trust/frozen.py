@@ -9,7 +9,7 @@ from core.analysis.trust import frozen
 from core.analysis.trust.frozen import TESTS, Decision, Headline
 from core.study import tasks
 from core.study.rows.study import Study
-from core.training.settings import with_length
+from core.training.settings import first_seeds, with_length
 from ui.shared import resources
 from ui.shared.runs import length_input
 from ui.shared.words import plain, set_notice, show_errors
@@ -45,9 +45,11 @@ def _form(study: Study, *, metric: Metric, margin: float) -> None:
             unit = "steps" if "steps" in config["training"] else "passes"
             length = length_input(config["training"], unit=unit, key="frozen")
         st.caption(
-            "Frozen with it: the tasks, arms and test texts as they are now, the encoders of the study, and the metric and margin above."
+            "Frozen with it: the tasks, arms and test texts as they are now, the encoders of the study, and the metric and margin above. "
+            f"Its seeds are the first of those of the study ({', '.join(map(str, config['seeds']))}), then the smallest others."
         )
         if st.form_submit_button("Freeze", key="frozen.freeze"):
+            chosen = first_seeds(config["seeds"], int(seeds))
             with show_errors():
                 with resources.store().write() as session:
                     made = frozen.freeze(
@@ -56,9 +58,9 @@ def _form(study: Study, *, metric: Metric, margin: float) -> None:
                         Decision(question, headline or Headline.SLOPE, metric, margin),
                         now=time.time(),
                         config={
-                            "seeds": list(range(int(seeds))),
+                            "seeds": chosen,
                             "training": with_length(config["training"], length),
                         },
                     )
-                set_notice(f"Plan {made.version} is frozen.")
+                set_notice(f"Plan {made.version} is frozen, with the seeds {', '.join(map(str, chosen))}.")
                 st.rerun()

@@ -8,7 +8,7 @@ from core.analysis.verdicts.measured import WITHIN_80, ArmGap
 from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, UNLIKELY, Advice, ArmVerdict, Verdict
 from core.interval import Interval, clopper_pearson
 from core.subjectivity.levels import Measure
-from core.wording import counted, listed, percent, shown
+from core.wording import counted, listed, markdown_text, percent, shown
 
 PILOT_SEEDS, PILOT_TEXTS = 3, 300
 SURE_TASKS = 6  # from so many tasks on, how much tasks differ is known well enough to say no more about it
@@ -171,24 +171,28 @@ def agreement_words(subjectivity: Interval | None, measure: Measure | None) -> s
 def markdown(
     found: Verdict, measure: Measure | None = None, *, costs: Sequence[str] = (), changes: Sequence[str] = ()
 ) -> str:
-    """The verdict as a comment for a pull request; `costs` and `changes` are sentences of `around.of_verdict`."""
+    """The verdict as a comment for a pull request, with names and sentences escaped.
+
+    `costs` and `changes` are sentences of `around.of_verdict`.
+    """
+    task = markdown_text(found.task)
     if found.is_withheld:
-        return f"### {found.task}: no verdict\n\n{' '.join(_why_withheld(found))}\n"
+        return f"### {task}: no verdict\n\n{markdown_text(' '.join(_why_withheld(found)))}\n"
     rows = [
-        f"| {arm.arm}{_cut(arm)} | {points(arm.gap)} | {between(arm.low, arm.high)} | {percent(arm.chance)} |"
+        f"| {markdown_text(arm.arm + _cut(arm))} | {points(arm.gap)} | {between(arm.low, arm.high)} | {percent(arm.chance)} |"
         for arm in found.arms
     ]
     return "\n".join(
         [
-            f"### {found.task}: {found.advice}",
+            f"### {task}: {found.advice}",
             "",
-            headline(found, measure),
+            markdown_text(headline(found, measure)),
             "",
             f"| arm | points lost | 80 % interval | chance to lose at most {margin_points(found.margin)} |",
             "|---|---:|---:|---:|",
             *rows,
             "",
-            *(f"- {reason}" for reason in reasons(found, measure)),
+            *(f"- {markdown_text(reason)}" for reason in reasons(found, measure)),
             "",
             *_listed("What it costs", costs),
             *_listed("What would change it", changes),
@@ -197,7 +201,7 @@ def markdown(
 
 
 def _listed(title: str, sentences: Sequence[str]) -> list[str]:
-    return [f"#### {title}", "", *(f"- {sentence}" for sentence in sentences), ""] if sentences else []
+    return [f"#### {title}", "", *(f"- {markdown_text(sentence)}" for sentence in sentences), ""] if sentences else []
 
 
 def _why_withheld(found: Verdict) -> tuple[str, str]:

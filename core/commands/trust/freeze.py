@@ -17,7 +17,7 @@ from core.errors import StudyError
 from core.steps import find
 from core.study import tasks
 from core.study.rows.study import FrozenPlan, Study
-from core.training.settings import with_length
+from core.training.settings import first_seeds, with_length
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def freeze(
     margin: Annotated[float, typer.Option(help="The largest gap that can be borne: 0.05 for 5 points.")] = MARGIN,
     encoder: Annotated[list[str] | None, typer.Option(help="May be repeated. Default: those of the study.")] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="The number of seeds, from 0. Default: those of the study.")
+        int | None, typer.Option(min=1, help="How many seeds: the first of the study's. Default: all of them.")
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps. Default: those of the study.")] = None,
     study: output.StudyName = None,
@@ -58,11 +58,11 @@ def freeze(
 
 def _config(study: Study, encoders: list[str], seeds: int | None, steps: int | None) -> dict[str, Any]:
     """The keys of the study's config that the options change."""
-    training = (tasks.DEFAULT_CONFIG | study.config)["training"]
+    known = tasks.DEFAULT_CONFIG | study.config
     return {
         **({"encoders": [absolute(name, Path.cwd()) for name in encoders]} if encoders else {}),
-        **({"seeds": list(range(seeds))} if seeds else {}),
-        **({"training": with_length(training, {"steps": steps})} if steps else {}),
+        **({"seeds": first_seeds(known["seeds"], seeds)} if seeds else {}),
+        **({"training": with_length(known["training"], {"steps": steps})} if steps else {}),
     }
 
 

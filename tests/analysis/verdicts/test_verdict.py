@@ -1,6 +1,7 @@
 """The verdict on a task: what moves it, when it advises what, and what it says in words."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -247,6 +248,18 @@ def test_a_comment_for_a_pull_request_holds_a_row_for_each_arm() -> None:
 
     assert said.startswith(f"### new: {found.advice}\n") and "| zero-shot |" in said and "| few-shot |" in said
     assert "nan" not in said
+
+
+def test_names_cannot_break_the_table_of_a_comment_or_begin_a_heading() -> None:
+    gaps = (replace(measured(0.22, 0.02), arm="zero-shot|x"), replace(measured(0.06, 0.03), arm="few_*shot*"))
+    found = judged(KnownTask("new <b>_x_", rated(0.7), gaps), study(n=4))
+
+    said = verdict_words.markdown(found, Measure.RATINGS, costs=["zero-shot|x: [1](2)"])
+
+    assert said.startswith(rf"### new \<b\>\_x\_: {found.advice}") and r"- zero-shot\|x: \[1\](2)" in said
+    rows = [line for line in said.splitlines() if line.startswith("|")]
+    assert len(rows) >= 4 and {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
+    assert r"few\_\*shot\*" in said and not re.search(r"(?<!\\)[*_]", said)
 
 
 def test_a_margin_of_nothing_is_refused() -> None:

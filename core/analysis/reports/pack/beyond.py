@@ -15,17 +15,18 @@ from core.training.settings import LENGTH, TrainingSettings, training_settings
 from core.wording import counted
 
 
-def curve(session: Session, study: Study, task: Task) -> tuple[dict[str, Any], list[str]]:
+def curve(session: Session, task: Task, asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The learning curve of a task as the key `curve` of a study file has it, and sentences on what that key cannot say.
 
+    `asked`: the encoders, seeds and training that the file has for the whole study.
     The curve is read off its finished runs; of runs with several settings those with the most runs count. Empty without any.
     """
-    every = _finished(session, task, Purpose.LEARNING_CURVE)
+    every = finished(session, task, Purpose.LEARNING_CURVE)
     if not every:
         return {}, []
     groups: dict[str, list[tuple[Run, Arm]]] = {}
     for run, arm in every:
-        groups.setdefault(json.dumps(_settings(run), sort_keys=True), []).append((run, arm))
+        groups.setdefault(json.dumps(settings_of(run), sort_keys=True), []).append((run, arm))
     own = max(groups.values(), key=len)
     added = [(run, arm) for run, arm in own if arm.kind != ArmKind.REAL]
     sizes = {run.n_train if arm.kind == ArmKind.REAL else run.n_real or 0 for run, arm in own}
@@ -33,7 +34,6 @@ def curve(session: Session, study: Study, task: Task) -> tuple[dict[str, Any], l
     if added:
         found["with"] = list(dict.fromkeys(arm.name for _, arm in added))
         found["synthetic"] = max(run.n_train - (run.n_real or 0) for run, _ in added)
-    asked = tasks.DEFAULT_CONFIG | study.config
     seeds = sorted({run.seed for run, _ in own})
     if seeds != sorted(asked["seeds"]):
         found["seeds"] = seeds
@@ -50,7 +50,7 @@ def curve(session: Session, study: Study, task: Task) -> tuple[dict[str, Any], l
 
 def keep_models(session: Session, study: Study) -> tuple[dict[str, str], list[str]]:
     """The key `keep_models` of a study file, and a sentence on models that were kept one by one, which that key cannot say."""
-    every = [run for task in tasks.tasks(session, study.id) for run, _ in _finished(session, task, Purpose.COMPARISON)]
+    every = [run for task in tasks.tasks(session, study.id) for run, _ in finished(session, task, Purpose.COMPARISON)]
     kept = [run for run in every if run.config.get("keep")]
     if any(run.config["keep"] == Keep.BEST or run.config.get("best_of_seeds") for run in kept):
         return {"keep_models": str(Keep.BEST)}, []
@@ -62,14 +62,15 @@ def keep_models(session: Session, study: Study) -> tuple[dict[str, str], list[st
     ] if kept else []
 
 
-def _finished(session: Session, task: Task, purpose: Purpose) -> list[tuple[Run, Arm]]:
+def finished(session: Session, task: Task, purpose: Purpose) -> list[tuple[Run, Arm]]:
+    """The finished runs of a task that were trained for a purpose, each with its arm."""
     query = select(Run, Arm).join(Arm, Arm.id == Run.arm_id).where(Arm.task_id == task.id, Run.purpose == purpose)
     return [
         (run, arm) for run, arm in session.execute(query.where(Run.finished_at.is_not(None)).order_by(Arm.id, Run.id))
     ]
 
 
-def _settings(run: Run) -> dict[str, Any]:
+def settings_of(run: Run) -> dict[str, Any]:
     """The training settings of a run, its length by the rule that it follows from, if there is a rule."""
     training, rule = dict(run.config["training"]), run.config.get("rule")
     return (

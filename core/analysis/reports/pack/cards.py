@@ -4,12 +4,13 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from core.analysis.findings import Findings
-from core.analysis.reports.pack.markup import markdown_table, markdown_text
+from core.analysis.reports.pack.markup import markdown_table
 from core.analysis.reports.pack.methods import Methods
 from core.analysis.reports.pack.tables import PaperTable, described
 from core.study import samples, tasks
 from core.study.exchange.data_set import card
 from core.study.rows.kinds import SampleStatus
+from core.wording import markdown_text
 
 SAMPLE = (
     "**Sample data**: texts written for this project and simulated raters. For learning the tool, not for conclusions."

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from core.analysis.reports.pack.tables import PaperTable
+from core.wording import markdown_text
 
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -13,6 +14,11 @@ LATEX = {
 PREAMBLE = (
     "% Needs \\usepackage{booktabs}, \\usepackage[T1]{fontenc} and UTF-8; \\usepackage{graphicx} for the figures."
 )
+OTHER_SCRIPTS = (
+    "% Holds letters that \\usepackage[T1]{fontenc} has not: "
+    "it needs LuaLaTeX or XeLaTeX with a font for their script, without fontenc."
+)
+LAST_OF_T1, MORE_OF_T1 = "\u017f", set("ȘșȚț–—‘’‚“”„‹›…‰†‡•€™")
 
 
 def latex_text(words: str) -> str:
@@ -35,12 +41,13 @@ def latex_table(table: PaperTable) -> str:
 
 def latex(tables: Sequence[PaperTable]) -> str:
     """All tables as one file to \\input."""
-    return "\n\n".join([PREAMBLE, *map(latex_table, tables)]) + "\n"
+    return with_head("\n\n".join([PREAMBLE, *map(latex_table, tables)]) + "\n")
 
 
-def markdown_text(words: str) -> str:
-    """Words on one line, escaped so that Markdown shows them unchanged."""
-    return re.sub(r"([\\`*_\[\]<>|#!~])", r"\\\1", " ".join(words.split()))
+def with_head(content: str) -> str:
+    """The content of a LaTeX file, below a comment on the engine and font that it needs if T1 has not all of its letters."""
+    is_t1 = all(sign <= LAST_OF_T1 or sign in MORE_OF_T1 for sign in content)
+    return content if is_t1 else f"{OTHER_SCRIPTS}\n{content}"
 
 
 def markdown_table(table: PaperTable) -> str:

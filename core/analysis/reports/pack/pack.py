@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import plotly.offline
 from sqlalchemy.orm import Session
 
-from core import files
+from core import files, wording
 from core.analysis.findings import Findings
 from core.analysis.reports import report
 from core.analysis.reports.pack import cards, markup, methods, pictures, prompts, redo, references, tables, texts
@@ -68,9 +68,12 @@ def write(session: Session, found: Findings, folder: Path, *, settings: Settings
         "tables.md": ("all tables in Markdown", markup.markdown(made, title=f"Tables of {found.study.name}")),
         "methods.md": (
             "methods with all settings and versions",
-            "\n\n".join(map(markup.markdown_text, said.paragraphs)) + "\n",
+            "\n\n".join(map(wording.markdown_text, said.paragraphs)) + "\n",
         ),
-        "methods.tex": ("the methods for LaTeX", "\n\n".join(map(markup.latex_text, said.paragraphs)) + "\n"),
+        "methods.tex": (
+            "the methods for LaTeX",
+            markup.with_head("\n\n".join(map(markup.latex_text, said.paragraphs)) + "\n"),
+        ),
         "prompts.md": ("every prompt, word for word", prompts.markdown(asked)),
         "prompts.tex": ("the prompts for LaTeX", prompts.latex(asked)),
         "data-card.md": ("what the texts are and where they come from", cards.data_card(session, found, made)),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.analysis.reports.pack.markup import fenced, latex_text, markdown_text
+from core.analysis.reports.pack.markup import fenced, latex_text, with_head
 from core.study.rows.study import Arm, Completion, Prompt, Study, Task
+from core.wording import markdown_text
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def latex(prompts: list[UsedPrompt]) -> str:
         title = f"{latex_text(prompt.task)}, {latex_text(prompt.arm)}, version {prompt.version}"
         parts.append(rf"\subsection*{{{title}}}")
         parts.append(latex_text(f"{prompt.answers} answers; {prompt.settings}."))
-        for name, words in prompt.parts:
-            lines = [latex_text(line) or r"\mbox{}" for line in words.strip().splitlines()]
+        for name, asked in prompt.parts:
+            lines = [latex_text(line) or r"\mbox{}" for line in asked.strip().splitlines()]
             body = "\\\\\n".join(lines)
             parts.append(
                 rf"\paragraph{{{name}}}"
@@ -73,4 +74,5 @@ def latex(prompts: list[UsedPrompt]) -> str:
                 + f"\n{body}\n"
                 + r"\end{quote}"
             )
-    return "\n\n".join(parts if prompts else [*parts, "No text of this study was written by a prompt."]) + "\n"
+    content = parts if prompts else [*parts, "No text of this study was written by a prompt."]
+    return with_head("\n\n".join(content) + "\n")

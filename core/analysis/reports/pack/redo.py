@@ -9,7 +9,7 @@ import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.analysis.reports.pack import beyond
+from core.analysis.reports.pack import as_trained, beyond
 from core.study import tasks
 from core.study.exchange import spreadsheets
 from core.study.exchange.data_set import exporting
@@ -35,6 +35,8 @@ def write(session: Session, study: Study, folder: Path) -> tuple[list[Path], lis
     study file if no task has real texts.
     """
     known = tasks.tasks(session, study.id)
+    runs = as_trained.read(session, study)
+    arms: set[tuple[int, str]] = set()
     left_out: list[str] = []
     paths: list[Path] = []
     described: dict[str, Any] = {}
@@ -46,9 +48,11 @@ def write(session: Session, study: Study, folder: Path) -> tuple[list[Path], lis
             continue
         paths.append(_csv(texts, folder / "data" / f"{name}.csv"))
         described[task.name] = _task(session, task, texts, f"data/{name}.csv")
-        trained, not_said = beyond.curve(session, study, task)
-        described[task.name] |= {"curve": trained} if trained else {}
-        left_out += not_said
+        arms |= {(task.id, arm) for arm in (ArmKind.REAL, *described[task.name]["arms"])}
+        size, not_said = as_trained.train_size(runs, task, texts, labels=len(described[task.name]["labels"]))
+        trained, not_said_of_curve = beyond.curve(session, task, tasks.DEFAULT_CONFIG | runs.keys)
+        described[task.name] |= size | ({"curve": trained} if trained else {})
+        left_out += [*not_said, *not_said_of_curve]
         rated = _ratings(session, study, task)
         if not rated.empty:
             paths.append(_csv(rated, folder / "data" / f"{name}.ratings.csv"))
@@ -56,8 +60,9 @@ def write(session: Session, study: Study, folder: Path) -> tuple[list[Path], lis
     if not described:
         return [], left_out
     kept, not_said = beyond.keep_models(session, study)
-    left_out += not_said
-    content: dict[str, Any] = {"study": study.name, **_settings(study), **kept, "tasks": described}
+    left_out += [*not_said, *as_trained.sentences(runs, arms)]
+    sample = {"sample": True} if study.is_sample else {}
+    content: dict[str, Any] = {"study": study.name, **runs.keys, **sample, **kept, "tasks": described}
     compared = _comparisons(session, study, list(described))
     if not compared.empty:
         paths.append(_csv(compared, folder / "data" / "comparisons.csv"))
@@ -65,14 +70,6 @@ def write(session: Session, study: Study, folder: Path) -> tuple[list[Path], lis
     path = folder / NAME
     path.write_text(HEAD + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return [path, *paths], left_out + _not_in_a_file(session, study)
-
-
-def _settings(study: Study) -> dict[str, Any]:
-    """Encoders, seeds and training settings of the study."""
-    config: dict[str, Any] = {
-        name: study.config[name] for name in ("encoders", "seeds", "training") if name in study.config
-    }
-    return {**config, "sample": True} if study.is_sample else config
 
 
 def _task(session: Session, task: Task, texts: pd.DataFrame, file: str) -> dict[str, Any]:

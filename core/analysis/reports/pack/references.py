@@ -1,5 +1,6 @@
 """BibTeX of the paper that the study follows and of the methods used, and the CITATION of a study."""
 
+import re
 import time
 from collections.abc import Sequence
 
@@ -87,12 +88,17 @@ ENTRIES = {
   year      = {2019}
 }""",
 }
-OF_ENCODERS = {"roberta": "liu2019roberta", "bert": "devlin2019bert", "minilm": "reimers2019sentence"}
+OF_ENCODERS = {
+    r"roberta(-(base|large)(-.+)?)?": "liu2019roberta",
+    r"bert(-(base|large)(-.+)?)?": "devlin2019bert",
+    r"minilm|(all|paraphrase|paraphrase-multilingual|multi-qa)-minilm-.+": "reimers2019sentence",
+}  # a pattern of the whole name, without its owner or folder
 
 
 def of_encoder(name: str) -> str | None:
-    """The key of the reference of an encoder, found in its name; None for an encoder without an entry here."""
-    return next((key for part, key in OF_ENCODERS.items() if part in name.casefold()), None)
+    """The key of the reference of an encoder, by its whole name without owner or folder; None for an encoder without an entry here."""
+    own = re.split(r"[/\\]", name.casefold().rstrip("/\\"))[-1]
+    return next((key for pattern, key in OF_ENCODERS.items() if re.fullmatch(pattern, own)), None)
 
 
 def bibtex(keys: Sequence[str]) -> str:

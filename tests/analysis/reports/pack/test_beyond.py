@@ -1,4 +1,4 @@
-"""What the pack's study file asks for beyond the comparison: the very runs of a learning curve, and kept models."""
+"""What the pack's study file asks for: the very runs of the comparison and of a learning curve, and kept models."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -139,3 +139,55 @@ def test_kept_models_are_asked_for_as_they_were_kept(
     assert content.get("keep_models") == asked
     by_hand = "1 model kept one by one: study.yaml asks for none of them; keep them again with models keep RUN."
     assert (by_hand in notes) == (asked is None and any(kept))
+
+
+def compare(session: Session, study: Study, *, seeds: Sequence[int], **changes: Any) -> None:
+    """Plan the comparison of the study's task with other settings, as the page Train does, and call its runs finished."""
+    task = tasks.get_task(session, study.id, "t")
+    settings = training_settings({"batch_size": 8, **changes})
+    arms, chosen = tasks.arms(session, task.id), ["bert-base-uncased"]
+    for run in plan.plan(session, task=task, arms=arms, encoders=chosen, seeds=seeds, settings=settings).new:
+        run.finished_at = 1.0
+
+
+@pytest.mark.usefixtures("no_browser")
+def test_the_study_file_trains_the_comparison_as_it_was_trained(
+    store: Store,
+    study: Study,
+    tmp_path: Path,
+    elsewhere: tuple[Settings, Store],  # noqa: F811
+) -> None:
+    with store.write() as session:
+        compare(session, study, seeds=[0, 7, 8], passes=4.0, learning_rate=1e-4, per_label=3)
+        known = fingerprints(session)
+
+    content, notes = written(store, tmp_path / "pack")
+
+    assert (content["encoders"], content["seeds"]) == (["bert-base-uncased"], [0, 7, 8])
+    assert content["training"]["passes"] == 4.0 and content["tasks"]["t"]["train_size"] == 6
+    assert not [note for note in notes if "study.yaml" in note]
+    other, again = elsewhere
+    request = study_intake.request_of(checks.read(tmp_path / "pack" / "study.yaml"), seeds=None)
+    with again.write() as session:
+        imported = study_file.import_study(session, other, request)
+        assert imported.study is not None, imported.problems
+        task = tasks.get_task(session, imported.study.id, "t")
+        plan.plan(
+            session, task=task, arms=tasks.arms(session, task.id), encoders=request.spec.encoders, seeds=request.seeds,
+            settings=request.training,
+        )  # fmt: skip
+        assert fingerprints(session) == known and len(known) == 2 * 3
+
+
+@pytest.mark.usefixtures("no_browser")
+def test_runs_that_one_study_file_cannot_say_are_told_in_the_notes(store: Store, study: Study, tmp_path: Path) -> None:
+    with store.write() as session:
+        compare(session, study, seeds=[0, 1], passes=4.0)
+        compare(session, study, seeds=[0], passes=300.0)
+        session.delete(session.scalars(select(Run).where(Run.seed == 1)).first())
+
+    content, notes = written(store, tmp_path / "pack")
+
+    assert content["training"]["passes"] == 4.0 and content["seeds"] == [0, 1]
+    assert "2 runs of the comparison with other settings; study.yaml leaves such runs out." in notes
+    assert any("with each encoder and seed, 4 runs; 3 of them have finished" in note for note in notes)

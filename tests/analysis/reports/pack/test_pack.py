@@ -186,6 +186,18 @@ def test_a_line_of_a_prompt_that_begins_with_a_star_keeps_it_in_latex() -> None:
     assert "Rules:\\\\\n{*} be short\\\\\n{[}x{]} be odd" in prompts.latex([used])
 
 
+@pytest.mark.parametrize(
+    ("name", "needs_font"), [("Größe – „ő“", False), ("סרקזם", True), ("讽刺", True), ("fun 🎉", True)]
+)
+def test_letters_outside_t1_are_told_in_the_head_of_a_latex_file(name: str, needs_font: bool) -> None:
+    table = PaperTable("t", "c", ("A", "B"), ((name, "1"),), 1)
+    asked = prompts.UsedPrompt("t", "a", 1, 3, "s", (("Context", name),))
+
+    written = markup.latex([table]), prompts.latex([asked]), markup.with_head(name)
+
+    assert [one.startswith("%") and "XeLaTeX" in one.splitlines()[0] for one in written] == [needs_font] * 3
+
+
 def test_the_methods_and_the_table_of_gaps_say_what_holds_of_this_study(store: Store) -> None:
     with store.write() as session:
         study = tasks.study_named(session, "s")
@@ -220,6 +232,20 @@ def test_every_reference_is_one_entry_of_its_key() -> None:
         assert re.match(rf"@\w+\{{{key},", entry) and entry.count("{") == entry.count("}")
     assert references.of_encoder("roberta-base") == "liu2019roberta"
     assert references.of_encoder("bert-base-uncased") == "devlin2019bert" and references.of_encoder("xlnet") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("google-bert/bert-base-uncased", "devlin2019bert"), ("/models/BERT-large-cased/", "devlin2019bert"),
+        ("FacebookAI/roberta-large", "liu2019roberta"), ("minilm", "reimers2019sentence"),
+        ("sentence-transformers/all-MiniLM-L6-v2", "reimers2019sentence"), ("microsoft/deberta-v3-base", None),
+        ("distilbert-base-uncased", None), ("/models/albert-x", None), ("xlm-roberta-base", None), ("distilroberta-base", None),
+        ("/models/bert/deberta", None), ("microsoft/MiniLM-L12-H384-uncased", None),
+    ],
+)  # fmt: skip
+def test_an_encoder_is_cited_by_its_whole_name(name: str, key: str | None) -> None:
+    assert references.of_encoder(name) == key
 
 
 def test_a_table_that_the_study_has_no_data_for_is_left_out(store: Store) -> None:
