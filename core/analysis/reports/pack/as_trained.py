@@ -33,7 +33,9 @@ class AsTrained:
 
 def read(session: Session, study: Study) -> AsTrained:
     """Read how the runs of the comparison were trained; of several settings those with the most runs count."""
-    config = {name: study.config[name] for name in ("encoders", "seeds", "training") if name in study.config}
+    config: dict[str, Any] = {
+        name: study.config[name] for name in ("encoders", "seeds", "training") if name in study.config
+    }
     every = [
         pair for task in tasks.tasks(session, study.id) for pair in beyond.finished(session, task, Purpose.COMPARISON)
     ]
@@ -103,4 +105,4 @@ def _training(run: Run, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _in_order(first: Sequence[T], found: Collection[T]) -> list[T]:
     """What was found: first in the order of the study, then the others sorted."""
-    return [*(one for one in first if one in found), *sorted(set(found) - set(first))]
+    return [one for one in first if one in found] + sorted(set(found) - set(first))
