@@ -105,6 +105,7 @@ def presenter(browser: Browser, folder: Path, pictures: Path) -> Walk:
     walk = Walk("presenter", browser, server.url, pictures, look="1920-light")
     page = walk.page
     walk.begin("campaigns?study=finished-sample")
+    walk.press(page.get_by_test_id("stMain").get_by_text("New campaign"))
     walk.write("Name", "the room")
     walk.press("Make the campaign")
     link = page.get_by_test_id("stCode").filter(has_text="/rate?campaign=").first.inner_text().strip()
