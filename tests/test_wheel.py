@@ -99,7 +99,9 @@ def test_the_sample_study_runs_from_the_installed_files(
     result = json.loads(done.stdout)
     assert (len(result["scores"]), len(result["gaps"]), len(result["subjectivity"])) == (12, 8, 4)
     assert len({row["task"] for row in result["scores"]}) == 4
-    assert result["sample_data"] and result["regression"]["n"] == 8
+    assert (
+        result["sample_data"] and 0 < result["regression"]["n"] <= 8
+    )  # without tasks whose real arm has not learned yet
     assert Path(result["report"]).is_relative_to(tmp_path / "home")
     report = Path(result["report"]).read_text(encoding="utf-8")
     assert "Sample data" in report and "not for conclusions" in report

@@ -41,7 +41,7 @@ def test_from_real_data_to_scores_and_ratings(browser: "Browser", serve: Any, tm
         page.get_by_label("What a labeller is asked").fill("How does the writer feel?")
         page.get_by_label("What a labeller is asked").press("Enter")
         page.get_by_role("button", name="Import", exact=True).click()
-        expect(page.get_by_text("60 of 30 rows kept").first).to_be_visible()
+        expect(page.get_by_text("60 of 60 rows kept").first).to_be_visible()
 
         at(page, "Prompts")
         page.get_by_role("button", name="Save as a new version").click()

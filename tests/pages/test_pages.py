@@ -21,6 +21,7 @@ from core.subjectivity.sessions import campaigns
 from core.synthesis.prompts import drafts, versions
 from tests.finished_study import add_runs, make_task
 from ui.shared import jobs, links
+from ui.shared.words import plain
 
 ORGANISER = [
     "overview", "data", "plan", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "compare", "verdict",
@@ -142,7 +143,7 @@ def test_a_study_is_renamed_and_copied_from_the_overview(app: AppTest, home: Sto
     app.button(key="studies.copy.do").click().run()
 
     assert not app.exception
-    assert app.title[0].value == "letters-2"
+    assert app.title[0].value == plain("letters-2")
     with home() as session:
         assert [known.name for known in tasks.studies(session)] == ["letters-2", "letters"]
 
