@@ -165,7 +165,12 @@ def researcher(browser: Browser, folder: Path, pictures: Path, *, tables: list[P
         page = walk.page
         with walk.waiting():
             walk.begin()
-            page.get_by_role("heading", name="ten", exact=True).wait_for(timeout=LONG_MS)
+            page.get_by_text("has come in.").or_(page.get_by_role("heading", name="ten", exact=True)).first.wait_for(
+                timeout=LONG_MS
+            )
+        if page.get_by_role("button", name="Open it").count():
+            walk.press("Open it")
+        page.get_by_role("heading", name="ten", exact=True).wait_for(timeout=LONG_MS)
         walk.see("the study begins")
         walk.visit("Train")
         with walk.waiting():

@@ -45,6 +45,23 @@ def test_one_press_on_the_first_screen_opens_the_finished_sample_with_its_findin
         assert queue.rows(session) == []
 
 
+def test_a_study_that_comes_in_while_the_first_screen_is_open_is_offered(home: Store) -> None:
+    def first_screen() -> None:
+        from ui.overview import doors
+
+        doors.arrived()
+
+    app = AppTest.from_function(first_screen, default_timeout=60).run()
+    assert not app.markdown and not app.button
+    with home.write() as session:
+        tasks.study_named(session, "a_new_one")
+
+    app.run()
+
+    assert not app.exception
+    assert app.markdown[0].value == r"The study **a\_new\_one** has come in." and app.button[0].label == "Open it"
+
+
 def test_every_task_has_its_verdict_in_a_card_and_the_way_to_its_reasons(app: AppTest, home: Store) -> None:
     with home.write() as session:
         study = tasks.study_named(session, "deeds")

@@ -11,7 +11,7 @@ from core.study.upkeep import studies
 from core.synthesis.prompts import catalogued
 from ui.frame import frame
 from ui.shared import links, resources
-from ui.shared.words import keep_refusal, show_errors
+from ui.shared.words import keep_refusal, plain, show_errors
 
 OWN_NAME = "my-study"
 
@@ -24,12 +24,25 @@ def welcome() -> None:
         "what the difference costs you, **before** you pay for thousands of texts. The more a task is a matter of opinion, "
         "the larger the difference tends to be."
     )
+    arrived()
     doors()
     st.caption(
         "For a task of your own you need real texts with their labels (a few hundred, some of them for testing) and a model that "
         "writes: an API key, a server on this machine, or a small model that Litmus adds. People who rate texts make the answer "
         "surer. All of it stays on this machine, apart from what you send to a model."
     )
+
+
+@st.fragment(run_every=3)
+def arrived() -> None:
+    """Offer a study that came in while the first screen was open, from a terminal or another browser; what is typed here stays."""
+    with resources.store()() as session:
+        names = [study.name for study in tasks.studies(session)]
+    if names:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"The study **{plain(names[0])}** has come in.", width="content")
+            if st.button("Open it", type="primary", key="overview.arrived"):
+                st.rerun()
 
 
 def doors() -> None:
