@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from core import settings as settings_module
 from core.errors import StudyError
+from core.settings import Settings
 from core.steps import find, share
 from core.steps.trained import models
 from core.study import tasks, trash
@@ -120,12 +122,18 @@ def test_studies_whose_names_look_alike_as_folders_share_none(store: Store, tmp_
     assert all(folder.parent == settings.exports for folder in folders)
 
 
+def with_an_export(session: Session, settings: Settings, name: str) -> Study:
+    """A new study whose folder of exports holds an export of it."""
+    study = tasks.study_named(session, name)
+    share.marked_folder(settings, study)
+    share.export_file(settings, study).write_bytes(b"of the first")
+    return study
+
+
 def test_a_folder_of_exports_stays_with_its_study_whatever_name_the_study_gets(store: Store, tmp_path: Path) -> None:
     settings = settings_module.load({"LITMUS_HOME": str(tmp_path / "home")})
     with store.write() as session:
-        first = tasks.study_named(session, "alpha")
-        share.marked_folder(settings, first)
-        share.export_file(settings, first).write_bytes(b"of the first")
+        first = with_an_export(session, settings, "alpha")
         studies.rename(session, first.id, "beta")
         second = tasks.study_named(session, "alpha")
 
@@ -136,9 +144,7 @@ def test_a_folder_of_exports_stays_with_its_study_whatever_name_the_study_gets(s
 def test_a_study_with_the_id_of_a_deleted_one_has_none_of_its_exports(store: Store, tmp_path: Path) -> None:
     settings = settings_module.load({"LITMUS_HOME": str(tmp_path / "home")})
     with store.write() as session:
-        first = tasks.study_named(session, "alpha")
-        share.marked_folder(settings, first)
-        share.export_file(settings, first).write_bytes(b"of the first")
+        first = with_an_export(session, settings, "alpha")
         trash.put_study(session, first.id, name="alpha", now=0.0)
 
     models.empty_trash(store, settings, now=1e9)

@@ -384,6 +384,9 @@ def _store(session: Session, kept: pd.DataFrame, *, task: Task, arm: Arm, record
 
 def _report(session: Session, record: Import, *, moved: int, again: bool) -> Imported:
     counted = samples.of_import(session, record.id)
+    labels, splits = (
+        {str(name): int(n) for name, n in counted.groupby(column)["n"].sum().items()} for column in ("label", "split")
+    )
     return Imported(
         read=record.read,
         kept=record.kept,
@@ -391,10 +394,6 @@ def _report(session: Session, record: Import, *, moved: int, again: bool) -> Imp
         moved=moved,
         again=again,
         id=record.id,
-        labels=_sums(counted, "label"),
-        splits=_sums(counted, "split"),
+        labels=labels,
+        splits=splits,
     )
-
-
-def _sums(counted: pd.DataFrame, column: str) -> dict[str, int]:
-    return {str(name): int(n) for name, n in counted.groupby(column)["n"].sum().items()}

@@ -100,10 +100,8 @@ def import_ratings(
     stored = answers.frame.assign(kind=answers.frame["rater_id"].map(kinds))
     columns = [*formats.RATINGS, "kind", *(["text"] if "text" in stored.columns else [])]
     origin = _origin(table, answers, stored[columns], options, study_id=task.study_id, task_id=task.id)
-    earlier = _earlier(session, origin)
-    held = _held(session, earlier, origin, stored[[*formats.RATINGS, "kind"]])
-    replaced, beside = _make_room(session, earlier, origin, held=held, replaces_all=replaces_all)
-    if held is not None:
+    again, replaced, beside = _make_room(session, origin, stored[[*formats.RATINGS, "kind"]], replaces_all=replaces_all)
+    if again:
         return _brought_before(answers, table.file, replaced=replaced)
     campaign = _campaign(session, origin, kind=CampaignKind.LABEL, beside=beside)
     raters = _raters(session, campaign, kinds)
@@ -151,10 +149,8 @@ def import_comparisons(
     kinds = _kinds(good, kind)
     stored = good[formats.COMPARISONS].assign(kind=good["rater_id"].map(kinds))
     origin = _origin(table, answers, stored, options, study_id=study_id)
-    earlier = _earlier(session, origin)
-    held = _held(session, earlier, origin, stored)
-    replaced, beside = _make_room(session, earlier, origin, held=held, replaces_all=replaces_all)
-    if held is not None:
+    again, replaced, beside = _make_room(session, origin, stored, replaces_all=replaces_all)
+    if again:
         return _brought_before(answers, table.file, replaced=replaced)
     campaign = _campaign(session, origin, kind=CampaignKind.COMPARE, beside=beside)
     raters = _raters(session, campaign, kinds)
@@ -254,18 +250,19 @@ def _of_file(session: Session, file: str, *, study_id: int, task_id: int | None)
     return [campaign for campaign in session.scalars(imported) if _is_of(file, campaign.source)]
 
 
-def _make_room(
-    session: Session, earlier: Sequence[Campaign], origin: _Origin, *, held: Campaign | None, replaces_all: bool
-) -> tuple[int, int]:
-    """Delete the earlier campaigns that hold answers of the same file; return the numbers of answers deleted and campaigns kept.
+def _make_room(session: Session, origin: _Origin, stored: pd.DataFrame, *, replaces_all: bool) -> tuple[bool, int, int]:
+    """Delete earlier campaigns of the same file; whether one holds these answers already, numbers of answers deleted, campaigns kept.
 
     A file is the same if some rater is in both, or if it has the same bytes and other columns of it were read. One file per
-    annotator often has the same name for all of them. With `replaces_all`, all count as the same. A campaign that holds
-    the answers to store already stays, and then the others stay too unless `replaces_all`.
+    annotator often has the same name for all. With `replaces_all`, all count as the same. A campaign that holds these
+    answers already stays, and then the others stay too unless `replaces_all`.
     """
+    earlier = _earlier(session, origin)
+    held = _held(session, earlier, origin, stored)
     others = [campaign for campaign in earlier if campaign is not held]
     same = [one for one in others if replaces_all or (held is None and _is_same_file(session, one, origin))]
-    return sum(removal.delete_imported(session, campaign) for campaign in same), len(others) - len(same)
+    deleted = sum(removal.delete_imported(session, campaign) for campaign in same)
+    return held is not None, deleted, len(others) - len(same)
 
 
 def _is_same_file(session: Session, campaign: Campaign, origin: _Origin) -> bool:

@@ -405,12 +405,17 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
         assert standing.of(session, arm.id).n_kept == 5 * len(stored)
 
 
+def written_requests(store: Store, arm: Arm, path: Path) -> list[dict[str, Any]]:
+    """Write the requests of an arm to a file, and return its lines."""
+    files.to_batch_file(store, arm_id=arm.id, per_label=2, model="m", path=path)
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def test_an_answer_in_a_file_is_stored_with_what_was_sent_though_texts_came_and_the_arm_was_renamed(
     store: Store, labels: list[Label], make_arm: Callable[[str], Arm], tmp_path: Path
 ) -> None:
     few, file, back = few_shot(store, labels, make_arm), tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
-    files.to_batch_file(store, arm_id=few.id, per_label=2, model="m", path=file)
-    sent = [json.loads(line) for line in file.read_text().splitlines()]
+    sent = written_requests(store, few, file)
 
     with store.write() as session:
         add_real(session, make_arm("real"), labels, range(20, 40))
@@ -430,8 +435,7 @@ def test_a_file_from_before_requests_were_stored_is_read_too(
     store: Store, labels: list[Label], make_arm: Callable[[str], Arm], tmp_path: Path
 ) -> None:
     few, file, back = few_shot(store, labels, make_arm), tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
-    files.to_batch_file(store, arm_id=few.id, per_label=2, model="m", path=file)
-    sent = [json.loads(line) for line in file.read_text().splitlines()]
+    sent = written_requests(store, few, file)
 
     back.write_text(re.sub(r"/f[0-9a-f]{12}", "", repeating_what_was_shown(sent)))
     found = files.from_batch_file(store, arm_id=few.id, per_label=2, path=back, now=1.0)
