@@ -26,6 +26,7 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks import browsing
 from core import settings as settings_module
+from core.analysis.reports.pack import pictures
 from core.study import store as store_module
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +77,7 @@ def main() -> None:
         store.close()
         at_server = _at_server(folder)
         with _served(folder) as url, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=pictures.browser(), args=["--no-sandbox"])
             _measure(browser.new_page(viewport={"width": 1280, "height": 900}), url, at_server)
             browser.close()
 

@@ -31,6 +31,7 @@ def calls(text: str) -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_commands_and_options_of_the_documentation_exist(path: Path, tmp_path: Path) -> None:
     shown = calls(path.read_text(encoding="utf-8"))
@@ -67,6 +68,7 @@ def test_the_reference_is_that_of_the_code() -> None:
     assert written == reference.pages(), "write it anew with: python -m tests.reference"
 
 
+@pytest.mark.slow
 def test_the_site_of_the_documentation_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     site = tmp_path / "site"
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]

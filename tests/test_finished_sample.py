@@ -30,6 +30,7 @@ def finished(store: Store) -> Store:
     return store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", list(STUDY.tasks))
 def test_its_real_texts_are_those_of_the_sample_study(finished: Store, task: str) -> None:
     with STUDY.tasks[task].real.file.open(encoding="utf-8", newline="") as file:
@@ -84,6 +85,7 @@ def test_every_run_is_finished_and_of_the_code_of_today_and_nearly_all_converged
     assert predicted > 0
 
 
+@pytest.mark.slow
 def test_every_copy_is_a_study_of_its_own_and_nothing_waits_to_be_trained(finished: Store) -> None:
     second = finished_sample.bring_in(finished)
 
@@ -97,6 +99,7 @@ def test_every_copy_is_a_study_of_its_own_and_nothing_waits_to_be_trained(finish
         assert session.scalar(select(func.count()).select_from(Campaign)) > 0
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_the_runs_say_and_trains_nothing(call: CommandLine) -> None:
     said = call("demo", "--finished", "--json")
 

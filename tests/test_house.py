@@ -159,6 +159,7 @@ def test_sql_stays_in_core() -> None:
     assert not queries
 
 
+@pytest.mark.slow
 def test_only_what_worker_processes_run_loads_heavy_libraries() -> None:
     modules = sorted(
         ".".join(path.relative_to(ROOT).with_suffix("").parts)

@@ -19,7 +19,7 @@ from core.jobs import queue
 from core.study import store as store_module
 from core.study.rows.kinds import ACTIVE_JOB_STATES
 from tests.command_line import CommandLine, Said
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, dashboard
 from tests.llm_server import LlmServer
 from tests.websocket_rater import Tab
 
@@ -58,12 +58,8 @@ def test_what_is_planted_is_found_nowhere(tmp_path: Path) -> None:
             shown[f"command {number}"] = (said.stdout + said.stderr).encode()
         wait_for_jobs(home)
         passwords = {"LITMUS_PASSWORD": PLANTED["password"], "LITMUS_VIEWER_PASSWORD": PLANTED["viewers' password"]}
-        dashboard = Server(home, environ | passwords)
-        try:
-            dashboard.start()
-            shown |= asyncio.run(pages(dashboard))
-        finally:
-            dashboard.end()
+        with dashboard(home, environ | passwords) as server:
+            shown |= asyncio.run(pages(server))
 
     everywhere = shown | {f"command line of {line[:60]}": line.encode() for line in seen} | files(tmp_path)
     assert any("core.jobs.run" in line for line in seen) and sum("page" in name for name in shown) == len(PAGES)

@@ -7,13 +7,13 @@ the researcher. Every walk begins in an empty home on a server of its own.
 """
 
 import argparse
-import shutil
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
 from benchmarks.journeys.people import PEOPLE
+from core.analysis.reports.pack import pictures
 from tests.e2e.walking import real_file
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, default=Path(tempfile.gettempdir()) / "litmus-journeys")
     asked = parser.parse_args()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="litmus-journeys-") as place:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=pictures.browser(), args=["--no-sandbox"])
         for name in asked.people.split(","):
             folder = Path(place) / name
             folder.mkdir()

@@ -61,6 +61,7 @@ def test_only_cells_quoted_at_second_hand_are_said_to_be(store: Store) -> None:
     assert accuracy.to_dict() == {"ag_news": "quoted at second hand", "humor": "recalled, not checked"}
 
 
+@pytest.mark.slow
 def test_directions_and_the_order_of_four_tasks_are_compared(store: Store) -> None:
     found = beside(store, {"ag_news": 0.08, "imdb": 0.2, "humor": 0.4, "sarcasm_news": -0.04})
 
@@ -80,6 +81,7 @@ def test_three_tasks_have_no_order_that_could_be_compared(store: Store) -> None:
     assert any("needs at least 4 tasks; 3 tasks are in both studies" in sentence for sentence in found.readings)
 
 
+@pytest.mark.slow
 def test_gaps_to_a_real_arm_that_learned_nothing_stand_in_no_count_and_no_order(store: Store) -> None:
     with store.write() as session:
         study = study_of(session, {"ag_news": 0.08, "imdb": 0.2, "humor": 0.4})

@@ -166,6 +166,7 @@ def test_the_fit_does_not_depend_on_the_order_of_rows_and_scales_with_the_units(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_slope_intervals_cover_the_truth_about_as_often_as_they_say(n: int) -> None:
     found = [regression.fit(simulated(seed, n=n, slope=0.5), x="x", y="y", resamples=2) for seed in range(300)]

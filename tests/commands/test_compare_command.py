@@ -25,6 +25,7 @@ def fill(store: Store, *, seeds: int = 3, **right: float) -> None:
             add_runs(session, task, dict(zip(arms, right.values(), strict=True)), seeds=seeds)
 
 
+@pytest.mark.slow
 def test_arms_are_compared_in_words_and_as_json(store: Store, call: CommandLine) -> None:
     fill(store, real=0.92, zero_shot=0.7, few_shot=0.85)
 

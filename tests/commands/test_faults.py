@@ -71,6 +71,7 @@ def stored(home: Path) -> tuple[int, int]:
     return finished or 0, predicted or 0
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_no_encoder_is_refused_before_anything_is_stored(
     call: CommandLine, tmp_path: Path, tiny: Path
 ) -> None:

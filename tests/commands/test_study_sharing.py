@@ -19,6 +19,7 @@ from tests.command_line import CommandLine
 from tests.study.archive import whole_study
 
 
+@pytest.mark.slow
 def test_a_study_is_exported_and_imported_into_an_empty_home(call: CommandLine, store: Store, tmp_path: Path) -> None:
     with store.write() as session:
         whole_study.fill(session)
@@ -56,6 +57,7 @@ def test_an_export_that_cannot_be_written_is_a_sentence_and_leaves_nothing(
     assert sorted(path.name for path in place.rglob("*")) == ["file", "folder.zip"]
 
 
+@pytest.mark.slow
 def test_a_check_of_an_exported_study_stores_nothing_and_options_for_texts_are_refused(
     call: CommandLine, store: Store, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def ratings(task: str, noise: float) -> str:
     return "\n".join(rows) + "\n"
 
 
+@pytest.mark.slow
 def test_a_task_without_runs_is_judged_by_the_others(studied: CommandLine) -> None:
     code, stdout, stderr = studied("verdict", "--task", "new", "--json")
     found = json.loads(stdout)
@@ -55,6 +56,7 @@ def test_a_task_without_runs_is_judged_by_the_others(studied: CommandLine) -> No
     assert any("A pilot with 300 labelled test texts" in reason for reason in found["reasons"])
 
 
+@pytest.mark.slow
 def test_a_measure_that_the_study_does_not_have_is_refused_and_the_one_in_use_is_named(
     studied: CommandLine, tmp_path: Path
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_measure_that_the_study_does_not_have_is_refused_and_the_one_in_use_is
     assert found["measure"] == "ratings"
 
 
+@pytest.mark.slow
 def test_own_runs_speak_first_and_plainly(studied: CommandLine) -> None:
     said = studied("verdict", "--task", "humour", "--margin", "0.05")
 
@@ -78,6 +81,7 @@ def test_own_runs_speak_first_and_plainly(studied: CommandLine) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_pipeline_fails_where_too_much_is_lost_and_reads_a_comment(studied: CommandLine) -> None:
     assert studied("verdict", "--task", "humour", "--fail-over", "0.05").code == 3
     assert studied("verdict", "--task", "humour", "--fail-over", "0.9").code == 0
@@ -112,6 +116,7 @@ def test_one_task_alone_has_an_answer(store: Store, call: CommandLine, seeds: in
     assert "nan" not in found.stdout.lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [("--margin", "0"), ("--fail-over", "2")])
 def test_margins_outside_the_scale_are_refused(studied: CommandLine, option: tuple[str, str]) -> None:
     code, _, stderr = studied("verdict", "--task", "new", *option)

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.e2e.conftest import Server, browser
+from tests.e2e.conftest import browser, dashboard
 from tests.pages.conftest import home
 
 __all__ = ["browser", "home"]
@@ -55,9 +55,5 @@ async def handshake(port: int, *, at: str = "127.0.0.1", path: str = "", **heade
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A dashboard without a password on loopback; a module may give it an ENVIRON of its own."""
-    started = Server(tmp_path_factory.mktemp("door") / "home", getattr(request.module, "ENVIRON", {}))
-    try:
-        started.start()
+    with dashboard(tmp_path_factory.mktemp("door") / "home", getattr(request.module, "ENVIRON", {})) as started:
         yield started
-    finally:
-        started.end()

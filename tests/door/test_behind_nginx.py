@@ -53,7 +53,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         }
         dashboards = [Server(folder / "home", environ) for _ in range(2)]
         for dashboard in dashboards:
-            dashboard.log, dashboard.url = folder / f"{dashboard.port}.log", f"{dashboard.url}/litmus"
+            dashboard.log = folder / f"{dashboard.port}.log"
         running = None
         try:
             fill(dashboards[0])

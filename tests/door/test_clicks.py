@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -13,8 +12,7 @@ from sqlalchemy import func, select
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.rows.study import Job, Study
-from tests.e2e.conftest import Server
-from tests.jobs.bench import end_all
+from tests.e2e.conftest import Server, dashboard
 from tests.websocket_rater import Tab
 from ui.door import ended, tokens
 from ui.frame import access
@@ -33,21 +31,16 @@ class Sign:
     expires: int
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A dashboard with a password, whose home has no study."""
-    started = Server(tmp_path / "home", {"LITMUS_PASSWORD": PASSWORD})
-    try:
-        started.start()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A dashboard with a password, whose home has no study until a click is carried out."""
+    with dashboard(tmp_path_factory.mktemp("clicks") / "home", {"LITMUS_PASSWORD": PASSWORD}) as started:
         yield started
-    finally:
-        started.kill()
-        end_all(tmp_path / "home")
 
 
 def sign(server: Server, seconds: float) -> Sign:
     expires = int(time.time() + seconds)
-    return Sign(tokens.sign(Path(server.environ["LITMUS_HOME"]), PASSWORD, expires=expires), expires)
+    return Sign(tokens.sign(server.home, PASSWORD, expires=expires), expires)
 
 
 def stored(server: Server) -> int:
@@ -74,7 +67,7 @@ def asks_password(tab: Tab) -> bool:
 
 async def click_after(server: Server, sign: Sign, end: Callable[[], None], *, times: int = 1) -> bool:
     """Open Overview, end the sign-in, click, and say whether the page asks for the password then."""
-    names = access.cookie_names(Path(server.environ["LITMUS_HOME"]))
+    names = access.cookie_names(server.home)
     async with aiohttp.ClientSession(headers={"Cookie": f"{names.organiser}={sign.token}"}) as http:
         tab = await opened(http, server)
         button = tab.button(BUTTON)
@@ -93,7 +86,7 @@ async def click_after(server: Server, sign: Sign, end: Callable[[], None], *, ti
 
 @pytest.mark.parametrize("times", [1, 5])
 def test_a_click_after_the_sign_in_has_expired_does_nothing(server: Server, times: int) -> None:
-    stored(server)
+    before = stored(server)
     asyncio.run(warm(server))
     made = sign(server, SECONDS)
 
@@ -102,30 +95,24 @@ def test_a_click_after_the_sign_in_has_expired_does_nothing(server: Server, time
 
     is_asked = asyncio.run(click_after(server, made, expire, times=times))
 
-    assert stored(server) == 0
+    assert stored(server) == before
     assert is_asked
 
 
 def test_a_click_after_signing_out_in_another_tab_does_nothing(server: Server) -> None:
-    home, made = Path(server.environ["LITMUS_HOME"]), sign(server, 3600)
+    home, made, before = server.home, sign(server, 3600), stored(server)
 
     def sign_out() -> None:
         ended.end(home, made.token, expires=made.expires, now=time.time())
 
     is_asked = asyncio.run(click_after(server, made, sign_out))
 
-    assert stored(server) == 0
+    assert stored(server) == before
     assert is_asked
 
 
-def test_a_click_while_signed_in_is_carried_out(server: Server) -> None:
-    asyncio.run(click_after(server, sign(server, 3600), lambda: None))
-
-    assert stored(server) > 0
-
-
 def test_a_part_that_draws_itself_again_shows_nothing_after_the_sign_in(server: Server) -> None:
-    home, made = Path(server.environ["LITMUS_HOME"]), sign(server, 3600)
+    home, made = server.home, sign(server, 3600)
     names = access.cookie_names(home)
 
     async def watch() -> bool:
@@ -151,3 +138,11 @@ async def warm(server: Server) -> None:
     async with aiohttp.ClientSession() as http:
         tab = await opened(http, server)
         await tab.close()
+
+
+def test_a_click_while_signed_in_is_carried_out(server: Server) -> None:
+    before = stored(server)
+
+    asyncio.run(click_after(server, sign(server, 3600), lambda: None))
+
+    assert stored(server) > before

@@ -61,6 +61,7 @@ async def still_open(idle: list[aiohttp.ClientWebSocketResponse]) -> int:
     return sum(isinstance(each, TimeoutError) for each in heard)
 
 
+@pytest.mark.slow
 def test_silent_websockets_make_room_and_speaking_ones_stay(echoing: str) -> None:
     async def crowd() -> int:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
@@ -75,6 +76,7 @@ def test_silent_websockets_make_room_and_speaking_ones_stay(echoing: str) -> Non
     assert asyncio.run(crowd()) <= 20
 
 
+@pytest.mark.slow
 def test_one_address_cannot_take_every_place_and_a_full_server_says_so(echoing: str) -> None:
     async def crowd() -> tuple[int, int, str]:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:

@@ -19,7 +19,7 @@ from core.study import store as store_module
 from core.study import tasks
 from tests import oidc_provider
 from tests.door.conftest import ask
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, dashboard
 from tests.oidc_provider import Provider
 from tests.websocket_rater import Tab
 from ui.door import tokens
@@ -41,16 +41,12 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def server(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A dashboard with the provider and without a password, whose home has a study."""
-    started = Server(tmp_path_factory.mktemp("oidc") / "home", provider.environ)
-    try:
-        started.start()
+    with dashboard(tmp_path_factory.mktemp("oidc") / "home", provider.environ) as started:
         store = store_module.open_store(settings_module.load(started.environ))
         with store.write() as session:
             tasks.study_named(session, "tickets")
         store.close()
         yield started
-    finally:
-        started.end()
 
 
 @pytest.fixture(autouse=True)

@@ -225,6 +225,7 @@ def test_guesses_count_against_an_address_or_a_network_of_version_6(address: str
     assert guesses.network(address) == counted
 
 
+@pytest.mark.slow
 def test_a_password_can_be_given_as_its_hash(home: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITMUS_PASSWORD_HASH", QUICK.hash(PASSWORD))
     page = apps.of_file(links.page_file("jobs")).run()
@@ -238,6 +239,7 @@ def test_a_password_can_be_given_as_its_hash(home: Store, monkeypatch: pytest.Mo
     assert tokens.is_signed(Path(os.environ["LITMUS_HOME"]), os.environ["LITMUS_PASSWORD_HASH"], signed, now=1.0)
 
 
+@pytest.mark.slow
 def test_a_guess_that_comes_too_soon_is_not_checked_and_says_how_long_to_wait(
     home: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

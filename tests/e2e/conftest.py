@@ -1,18 +1,19 @@
-"""Fixtures with a real server and a real browser; tests are skipped, with the reason, if no Chromium is found."""
+"""Fixtures with a real server and a real browser; tests are skipped, with the reason, if no browser is found."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.analysis.reports.pack import pictures
 from tests.jobs.bench import end_all
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 240.0  # a server starts in seconds, but not beside a long measurement
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Server:
@@ -30,7 +30,8 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}/{environ.get('STREAMLIT_SERVER_BASE_URL_PATH', '')}".rstrip("/")
+        self.home = home
         self.environ = {**os.environ, "LITMUS_HOME": str(home), "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0", **environ}
         self.command = ["streamlit", "run", "app.py"] if bare else ["ui.serve"]
         self.log = home.with_name(f"{home.name}.log")
@@ -64,7 +65,18 @@ class Server:
     def end(self) -> None:
         """Kill the dashboard and what it has started: the trainings of a sample study would go on for minutes."""
         self.kill()
-        end_all(Path(self.environ["LITMUS_HOME"]))
+        end_all(self.home)
+
+
+@contextmanager
+def dashboard(home: Path, environ: dict[str, str] | None = None, *, bare: bool = False) -> Iterator[Server]:
+    """A dashboard on a home folder, which may hold a study; it ends with what it has started."""
+    server = Server(home, environ or {}, bare=bare)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.end()
 
 
 @pytest.fixture
@@ -86,9 +98,9 @@ def serve(tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    executable = next((path for name in NAMES if (path := shutil.which(name))), None)
+    executable = pictures.browser()
     if executable is None:
-        pytest.skip("no Chromium was found: browser journeys are left out")
+        pytest.skip("no browser was found: browser journeys are left out")
     with playwright.sync_playwright() as running:
         opened = running.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield opened

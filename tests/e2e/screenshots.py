@@ -5,7 +5,6 @@ The dashboard runs on a new home with the finished sample study in it. Pictures 
 
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from core.analysis.reports.pack import pictures
 from core.steps.guide import finished_sample
 from tests.e2e.conftest import ROOT, Server
 
@@ -50,7 +50,7 @@ def main() -> None:
 def take_all(url: str) -> None:
     """Save every picture."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=pictures.browser(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
         page.set_default_timeout(PATIENCE)
         for name, path in PICTURES.items():

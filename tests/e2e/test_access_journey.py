@@ -4,7 +4,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +14,7 @@ from core.study import store as store_module
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, dashboard
 from tests.e2e.walking import PATIENCE, settled
 from ui.door import tokens
 from ui.frame import access, frame
@@ -39,16 +39,21 @@ def context(browser: "Browser") -> Any:
     opened.close()
 
 
-@pytest.fixture
-def serve(serve: Any) -> Any:
-    """A function that starts servers whose home has a closed campaign with the token `x`."""
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A function that gives a server whose home has a closed campaign with the token `x`; equal ones are the same."""
+    made: dict[Any, Server] = {}
+    with ExitStack() as running:
 
-    def start(**how: Any) -> Server:
-        server = serve(**how)
-        add_session(server)
-        return server
+        def serve(*, bare: bool = False, **environ: str) -> Server:
+            how = (bare, tuple(environ.items()))
+            if how not in made:
+                home = tmp_path_factory.mktemp("access") / "home"
+                made[how] = running.enter_context(dashboard(home, environ, bare=bare))
+                add_session(made[how])
+            return made[how]
 
-    return start
+        yield serve
 
 
 def add_session(server: Server) -> None:
@@ -125,13 +130,13 @@ def test_another_browser_is_the_organisers(
     other.close()
 
 
-def test_the_organisers_key_takes_the_mark_away_for_good(context: "BrowserContext", serve: Any, tmp_path: Path) -> None:
+def test_the_organisers_key_takes_the_mark_away_for_good(context: "BrowserContext", serve: Any) -> None:
     server = serve()
     come_as_rater(context, server.url)
     page = opened(context, f"{server.url}/jobs")
     page.get_by_text("organiser.key").wait_for()
 
-    page.get_by_label("Organiser's key").fill(tokens.organiser_key(tmp_path / "home"))
+    page.get_by_label("Organiser's key").fill(tokens.organiser_key(server.home))
     page.get_by_role("button", name="Open the organiser's pages").click()
     page.get_by_role("heading", name="Jobs").wait_for()
     page.wait_for_function("() => !document.cookie.includes('litmus_rater')")
@@ -212,33 +217,20 @@ def test_a_link_with_an_unknown_campaign_leaves_no_mark(context: "BrowserContext
     page.get_by_role("heading", name="Jobs").wait_for()
 
 
-@pytest.fixture
-def under_a_path(tmp_path: Path, bare: bool) -> Iterator[str]:
-    """The address of a server with a base path."""
-    environ = {"LITMUS_PASSWORD": PASSWORD, "STREAMLIT_SERVER_BASE_URL_PATH": "lab/litmus"}
-    server = Server(tmp_path / "home", environ, bare=bare)
-    server.url += "/lab/litmus"
-    try:
-        server.start()
-        add_session(server)
-        yield server.url
-    finally:
-        server.end()
-
-
 @BOTH
-def test_marks_and_sign_ins_work_under_a_path(context: "BrowserContext", under_a_path: str, bare: bool) -> None:
-    page = opened(context, f"{under_a_path}/jobs")
+def test_marks_and_sign_ins_work_under_a_path(context: "BrowserContext", serve: Any, bare: bool) -> None:
+    server = serve(bare=bare, LITMUS_PASSWORD=PASSWORD, STREAMLIT_SERVER_BASE_URL_PATH="lab/litmus")
+    page = opened(context, f"{server.url}/jobs")
     sign_in(page)
     page.get_by_role("heading", name="Jobs").wait_for()
     page.wait_for_timeout(1000)
     kept = cookie(context, "organiser")
     assert (kept["path"], kept["httpOnly"]) == ("/lab/litmus/", not bare)
 
-    come_as_rater(context, under_a_path)
+    come_as_rater(context, server.url)
 
     assert cookie(context, "rater")["path"] == "/lab/litmus/"
-    assert_refused(context, f"{under_a_path}/train")
+    assert_refused(context, f"{server.url}/train")
 
 
 def test_the_answer_to_a_raters_link_carries_the_mark(serve: Any) -> None:

@@ -9,7 +9,7 @@ from core import settings as settings_module
 from core.study import store as store_module
 from core.study import tasks
 from tests.e2e import walking
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import dashboard
 from tests.finished_study import add_runs, make_task
 from tests.study.archive import whole_study
 
@@ -39,12 +39,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         task = make_task(session, tasks.study_named(session, "one"), "tickets", arms=["zero-shot"])
         add_runs(session, task, {"real": 0.9, "zero-shot": 0.7})
     store.close()
-    server = Server(home, {})
-    try:
-        server.start()
+    with dashboard(home) as server:
         yield server.url
-    finally:
-        server.end()
 
 
 def test_a_study_of_one_task_without_ratings_has_a_verdict(browser: "Browser", address: str) -> None:

@@ -11,7 +11,7 @@ from core.study import tasks
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
 from tests import oidc_provider
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, dashboard
 from tests.e2e.walking import PATIENCE, settled
 from tests.oidc_provider import Provider
 
@@ -33,19 +33,15 @@ def server(
 ) -> Iterator[Server]:
     """A dashboard with the provider, at the root or under a path; its home has a study and a campaign with the token `x`."""
     environ = {**provider.environ, **({"STREAMLIT_SERVER_BASE_URL_PATH": request.param} if request.param else {})}
-    started = Server(tmp_path_factory.mktemp("oidc") / "home", environ)
-    store = store_module.open_store(settings_module.load(started.environ))
+    home = tmp_path_factory.mktemp("oidc") / "home"
+    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(home)}))
     with store.write() as session:
         study = tasks.study_named(session, "tickets")
         made = {"study_id": study.id, "task_id": None, "kind": CampaignKind.COMPARE, "source": "", "is_open": False}
         session.add(Campaign(name="closed", token="x", **made))
     store.close()
-    started.url = f"{started.url}/{request.param}".rstrip("/")
-    try:
-        started.start()
+    with dashboard(home, environ) as started:
         yield started
-    finally:
-        started.end()
 
 
 @pytest.fixture

@@ -14,10 +14,11 @@ from core.study import store as store_module
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import CampaignKind, RaterState
-from core.study.rows.sessions import Comparison, Rater, Rating, Skip
+from core.study.rows.sessions import Campaign, Comparison, Rater, Rating, Skip
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Protocol
+from tests.e2e.conftest import Server, dashboard
 from tests.e2e.walking import PATIENCE, PHONE, READING, pass_check, rate, real_file
 
 if TYPE_CHECKING:
@@ -31,37 +32,47 @@ CHECK = protocol.default_check(CampaignKind.LABEL)
 
 @dataclass
 class House:
-    """A running dashboard, its store, and a study with one task of sixty letters."""
+    """A running dashboard that the tests share, its store, and a study of this test with one task of sixty letters."""
 
-    url: str
+    server: Server
     store: Store
-    server: Any
+    study_id: int
 
     def link(self, *, items: int, rules: Protocol, kind: CampaignKind = CampaignKind.LABEL) -> str:
         with self.store.write() as session:
-            study = tasks.study_named(session, "letters")
-            task = tasks.get_task(session, study.id, "mood")
+            task = tasks.get_task(session, self.study_id, "mood")
             plan = campaigns.Plan(
                 name="r", kind=kind, task=task, per_class=10, items_per_rater=items, raters_per_item=1, protocol=rules
             )
-            return f"{self.url}/rate?campaign={campaigns.make(session, study_id=study.id, plan=plan).token}"
+            return f"{self.server.url}/rate?campaign={campaigns.make(session, study_id=self.study_id, plan=plan).token}"
 
-    def all(self, row: type) -> list[Any]:
+    def raters(self) -> list[Rater]:
         with self.store() as session:
-            return list(session.scalars(select(row)))
+            return list(session.scalars(select(Rater).join(Campaign).where(Campaign.study_id == self.study_id)))
+
+    def given(self, row: type) -> list[Any]:
+        """The ratings, comparisons or skips of the raters of this test."""
+        raters = [rater.id for rater in self.raters()]
+        with self.store() as session:
+            return [each for each in session.scalars(select(row)) if each.rater_id in raters]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with dashboard(tmp_path_factory.mktemp("rating") / "home") as server:
+        yield server
 
 
 @pytest.fixture
-def house(serve: Any, tmp_path: Path) -> Iterator[House]:
-    server = serve()
-    store = store_module.open_store(settings_module.load(server.environ))
+def house(running: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[House]:
+    store = store_module.open_store(settings_module.load(running.environ))
     with store.write() as session:
-        study = tasks.study_named(session, "letters")
+        study = tasks.study_named(session, request.node.name)
         task = tasks.make_task(session, study_id=study.id, name="mood", question="How is the writer?", labels=LABELS)
         real = tasks.make_arm(session, task_id=task.id, name="real")
         letters = tables.read(real_file(tmp_path))
         importing.bring_in(session, task=task, arm=real, table=letters, options=importing.Options())
-    yield House(server.url, store, server)
+    yield House(running, store, study.id)
     store.close()
 
 
@@ -102,8 +113,8 @@ def test_from_consent_to_the_code_on_a_phone(house: House, device: Any) -> None:
     rate(phone, range(5, 10), total=10)
     phone.get_by_role("heading", name="Thank you").wait_for()
 
-    [rater] = house.all(Rater)
-    assert (rater.state, rater.panel_id, len(house.all(Rating))) == (RaterState.DONE, "person-1", 10)
+    [rater] = house.raters()
+    assert (rater.state, rater.panel_id, len(house.given(Rating))) == (RaterState.DONE, "person-1", 10)
     code = phone.get_by_test_id("stCode").first.inner_text().strip()
     back = phone.get_by_role("link", name="Go back and hand in the code").get_attribute("href")
     assert code and back == protocol.PROLIFIC_RETURN.format(code=code)
@@ -118,7 +129,7 @@ def test_another_device_goes_on_by_the_personal_code_and_a_second_rater_gets_oth
     begin(phone, link)
     rate(phone, range(2), total=4)
     text = phone.locator(".st-key-rate_text").inner_text()
-    [rater] = house.all(Rater)
+    [rater] = house.raters()
 
     laptop = device(LAPTOP)
     laptop.goto(link)
@@ -131,7 +142,7 @@ def test_another_device_goes_on_by_the_personal_code_and_a_second_rater_gets_oth
     begin(second, link)
     rate(second, range(4), total=4)
 
-    given = house.all(Rating)
+    given = house.given(Rating)
     of_second = {rating.item_id for rating in given if rating.rater_id != rater.id}
     assert len(of_second) == 4
     assert not of_second & {rating.item_id for rating in given if rating.rater_id == rater.id}
@@ -150,7 +161,7 @@ def test_a_double_click_rates_once_and_leaves_the_next_item_unanswered(house: Ho
     page.mouse.click(box["x"] + 60, box["y"] + box["height"] / 2)
     page.wait_for_timeout(1000)
 
-    assert len(house.all(Rating)) == 1
+    assert len(house.given(Rating)) == 1
     assert page.get_by_text("1 of 4 done").count() == 1
 
 
@@ -182,9 +193,9 @@ def test_a_whole_session_by_keyboard_alone(house: House, device: Any) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Thank you").wait_for()
 
-    labels = sorted(rating.label for rating in house.all(Rating))
+    labels = sorted(rating.label for rating in house.given(Rating))
     assert labels == ["glad", "glad", "sad"]
-    assert [skip.reason for skip in house.all(Skip)] == ["None of the answers fits"]
+    assert [skip.reason for skip in house.given(Skip)] == ["None of the answers fits"]
 
 
 def test_a_screen_reader_hears_the_place_the_question_and_named_answers(house: House, device: Any) -> None:
@@ -216,12 +227,12 @@ def test_who_stops_may_go_on_and_the_last_answer_may_be_taken_back(house: House,
     phone.get_by_role("button", name="Undo the last answer").tap()
     phone.get_by_text("1 of 2 done").wait_for()
 
-    assert len(house.all(Comparison)) == 1
+    assert len(house.given(Comparison)) == 1
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_a_panels_raters_go_back_by_themselves_unless_they_stay(house: House, device: Any) -> None:
-    panel = protocol.Panel(return_url=f"{house.url}/_stcore/health?cc={{code}}", go_back_by_itself=True)
+    panel = protocol.Panel(return_url=f"{house.server.url}/_stcore/health?cc={{code}}", go_back_by_itself=True)
     link = house.link(items=1, rules=Protocol(panel=panel))
 
     staying, going = device(PHONE), device(PHONE)
@@ -274,12 +285,12 @@ def test_the_link_opened_again_in_the_same_browser_is_the_same_person_unless_the
     again.set_default_timeout(PATIENCE)
     again.goto(link)
     again.get_by_text("2 of 4 done").wait_for()
-    assert len(house.all(Rater)) == 1
+    assert len(house.raters()) == 1
     again.get_by_role("button", name="Not you? Begin as somebody else").click()
     again.get_by_role("button", name="I agree, start").click()
     again.get_by_text("0 of 4 done").wait_for()
 
-    assert len(house.all(Rater)) == 2
+    assert len(house.raters()) == 2
 
 
 @pytest.mark.parametrize("panel", [protocol.Panel(id_parameter="workerId"), protocol.Panel()])
@@ -295,8 +306,8 @@ def test_two_people_of_a_panel_at_one_browser_are_two_raters(house: House, devic
     again.goto(f"{link}&workerId=A1FIRST")
     again.get_by_text("2 of 4 done").wait_for()
 
-    assert len(house.all(Rater)) == 2
-    assert len({rating.rater_id for rating in house.all(Rating)}) == 1
+    assert len(house.raters()) == 2
+    assert len({rating.rater_id for rating in house.given(Rating)}) == 1
 
 
 @pytest.mark.parametrize("when", ["before it is noticed", "while it is down", "as soon as it is back"])
@@ -320,9 +331,9 @@ def test_a_click_around_a_restart_of_the_server_counts_or_is_asked_for_once_more
     page.get_by_text("2 of 4 done").or_(told).first.wait_for()
     page.wait_for_timeout(2000)
     counted = page.get_by_text("2 of 4 done").count() == 1
-    assert len(house.all(Rating)) == (2 if counted else 1)
+    assert len(house.given(Rating)) == (2 if counted else 1)
 
     rate(page, range(2 if counted else 1, 4), total=4)
     page.get_by_role("heading", name="Thank you").wait_for()
     assert told.count() == 0
-    assert len(house.all(Rating)) == 4
+    assert len(house.given(Rating)) == 4

@@ -217,6 +217,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
 def test_jobs_wait_where_another_program_answers_at_the_address_of_ray(
     settings: Settings, store: Store, answer: bytes

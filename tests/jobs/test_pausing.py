@@ -106,6 +106,7 @@ def test_pauses_use_up_no_attempt(bench: Bench, tmp_path: Path) -> None:
     assert job.max_attempts - killed.attempt == queue.ATTEMPTS - 1
 
 
+@pytest.mark.slow
 def test_a_job_killed_while_it_pauses_is_paused_and_not_started_again(bench: Bench) -> None:
     job_id = bench.add("stubborn")
     job = bench.step_until(job_id, JobState.RUNNING)
@@ -119,6 +120,7 @@ def test_a_job_killed_while_it_pauses_is_paused_and_not_started_again(bench: Ben
     assert bench.job(job_id).state == JobState.PAUSED
 
 
+@pytest.mark.slow
 def test_a_pause_noted_after_the_runner_looked_is_kept_when_the_process_vanishes(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     seen = bench.step_until(job_id, JobState.RUNNING)
@@ -129,6 +131,7 @@ def test_a_pause_noted_after_the_runner_looked_is_kept_when_the_process_vanishes
         assert transitions.lost(session, seen, now=time.time()) == JobState.PAUSED
 
 
+@pytest.mark.slow
 def test_a_pause_gives_a_job_longer_to_end_than_a_cancel_which_counts_from_its_own_moment(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -177,6 +180,7 @@ def test_a_cancel_goes_before_a_pause(bench: Bench, tmp_path: Path) -> None:
     assert bench.wait_for(job_id, JobState.CANCELLED).error is None
 
 
+@pytest.mark.slow
 def test_a_queued_job_pauses_at_once_and_is_not_started(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 0)
 

@@ -24,6 +24,7 @@ def settings(migrated_postgresql_url: str, tmp_path: Path) -> Settings:
     return _settings(migrated_postgresql_url, tmp_path / "home")
 
 
+@pytest.mark.slow
 def test_many_at_once_enqueue_one_job_per_key(store: Store) -> None:
     def enqueue(_number: int) -> int:
         with store.write() as session:

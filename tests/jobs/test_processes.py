@@ -17,6 +17,8 @@ from core.settings import NICENESS, Settings
 from core.study.rows.kinds import JobState, Slot
 from tests.jobs.bench import Bench, lines, processes, start_runner, until
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_job_runs_to_its_end_and_keeps_a_log(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 0)
@@ -50,7 +52,6 @@ def test_a_job_gives_way_to_nobody_where_that_is_asked_for(bench: Bench, setting
     assert all(each.nice() == psutil.Process().nice() for each in [process, *process.children(recursive=True)])
 
 
-@pytest.mark.slow
 def test_a_failing_command_gives_its_sentence_and_keeps_the_traceback_in_the_log(bench: Bench) -> None:
     expected = {
         "study": "Training needs 60 texts; this arm has 12. Import more.",
@@ -79,7 +80,6 @@ def test_a_killed_job_is_taken_up_as_the_second_attempt(bench: Bench, tmp_path: 
     assert job.handle["pid"] != first.handle["pid"]
 
 
-@pytest.mark.slow
 def test_a_job_that_is_killed_again_and_again_fails_with_a_sentence(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     for _attempt in range(queue.ATTEMPTS):
@@ -89,7 +89,6 @@ def test_a_job_that_is_killed_again_and_again_fails_with_a_sentence(bench: Bench
     assert "disappeared, in attempt 3 of 3" in (bench.job(job_id).error or "")
 
 
-@pytest.mark.slow
 def test_a_job_that_keeps_work_in_every_attempt_is_not_failed_for_being_killed_often(bench: Bench) -> None:
     job_id = bench.add("keeping")
     for _kill in range(queue.ATTEMPTS + 2):
@@ -115,7 +114,6 @@ def test_cancelling_stops_the_process_within_seconds(bench: Bench, tmp_path: Pat
     assert [line[0] for line in lines(tmp_path / "log")] == ["start"]
 
 
-@pytest.mark.slow
 def test_a_job_notices_its_cancellation_without_a_runner(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     bench.step_until(job_id, JobState.RUNNING)
@@ -150,7 +148,6 @@ def test_a_stale_process_is_refused(bench: Bench, tmp_path: Path) -> None:
     assert not (tmp_path / "log").exists()
 
 
-@pytest.mark.slow
 def test_a_running_process_that_lost_its_row_ends(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     job = bench.step_until(job_id, JobState.RUNNING)
@@ -240,7 +237,6 @@ def test_a_process_number_given_away_again_is_not_the_job(bench: Bench, tmp_path
     assert bench.local.poll(job, now=time.time()) == local.Verdict.GONE
 
 
-@pytest.mark.slow
 def test_twelve_runners_started_at_once_leave_one_that_goes_when_idle(bench: Bench, settings: Settings) -> None:
     started = [start_runner(settings, idle=9) for _ in range(12)]
 
@@ -310,7 +306,6 @@ def test_a_runner_that_has_given_up_its_lock_and_is_still_ending_does_not_count(
     until(lambda: not processes(settings))
 
 
-@pytest.mark.slow
 def test_the_next_runner_takes_over_the_same_process(bench: Bench, settings: Settings, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 3)
     first = start_runner(settings)

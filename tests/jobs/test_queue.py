@@ -165,6 +165,7 @@ def test_outside_a_job_reporting_does_nothing(store: Store) -> None:
     assert progress.job_in({}) is None
 
 
+@pytest.mark.slow
 def test_quick_reports_are_thinned_and_the_last_is_kept(store: Store) -> None:
     job = claim(store, add(store))
     with store.write() as session:

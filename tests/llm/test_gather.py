@@ -75,6 +75,7 @@ def test_a_note_covers_calls_under_way_and_nothing_stays_noted_when_all_came(ser
     assert noted[0] > 0 and sum(noted) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_what_lost_answers_may_have_cost_stays_noted() -> None:
     kept: list[Received] = []
     noted: list[float] = []
@@ -97,6 +98,7 @@ def test_what_lost_answers_may_have_cost_stays_noted() -> None:
     )  # all of it was noted while the calls were under way, so that a kill would have hidden nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_lost", [True, False])
 def test_calls_without_a_budget_are_noted_for_a_later_budget(is_lost: bool) -> None:
     noted: list[float] = []
@@ -150,6 +152,7 @@ def test_answers_are_kept_one_after_another(server: LlmServer) -> None:
     assert most == [True] * 10
 
 
+@pytest.mark.slow
 def test_a_process_asked_to_stop_asks_nothing_new_and_keeps_what_is_under_way() -> None:
     kept: list[Received] = []
     stopped: list[int] = []

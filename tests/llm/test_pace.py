@@ -70,6 +70,7 @@ def test_once_answers_come_too_late_fewer_are_asked_for_at_a_time(store: Store, 
     assert asked.total() < 2 * answered and max(asked.values()) <= 2
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_is_asked_little(store: Store, make_arm: Callable[[str], Arm]) -> None:
     arm = make_arm("zero-shot")
 

@@ -61,6 +61,7 @@ def test_only_the_parameters_that_were_set_are_sent_and_the_slot_is_named() -> N
     assert server.counts()["by_key"] == {"s/t/zero-shot/glad%2Fsad%20%C3%A9/0": 2}
 
 
+@pytest.mark.slow
 def test_a_429_pauses_all_callers_for_as_long_as_it_asks() -> None:
     with LlmServer(first=["429"], retry_after="0.5") as server:
         started = time.monotonic()
@@ -148,6 +149,7 @@ def test_a_wrong_path_and_a_web_page_are_told_from_an_endpoint() -> None:
             ask(provider_at(f"{root}/page"))
 
 
+@pytest.mark.slow
 def test_a_dead_port_is_named_soon() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -232,6 +234,7 @@ def test_a_provider_that_cannot_be_opened_says_what_is_missing(
         providers.open_provider(name, model=model, base_url=None, settings=settings)
 
 
+@pytest.mark.slow
 def test_rate_and_structure_are_passed_on_to_the_endpoint(settings: Settings) -> None:
     with LlmServer() as server:
         provider = providers.open_provider(

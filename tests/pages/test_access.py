@@ -85,6 +85,7 @@ def test_the_organisers_key_opens_the_pages_again(closed: AppTest, tmp_path: Pat
     assert "campaign" not in closed.query_params
 
 
+@pytest.mark.slow
 def test_a_wrong_key_waits_and_opens_nothing(closed: AppTest) -> None:
     before = time.monotonic()
 
@@ -95,6 +96,7 @@ def test_a_wrong_key_waits_and_opens_nothing(closed: AppTest) -> None:
     assert not closed.title
 
 
+@pytest.mark.slow
 def test_with_a_password_the_way_back_is_the_password_and_not_the_key(
     link: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

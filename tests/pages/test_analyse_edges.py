@@ -141,6 +141,7 @@ def test_both_figures_and_every_gap_can_be_chosen(app: AppTest, home: Store, cha
     assert_nothing_undefined(app)
 
 
+@pytest.mark.slow
 def test_the_mark_that_was_clicked_stands_in_the_box(app: AppTest, home: Store) -> None:
     with home.write() as session:
         several(session, tasks.study_named(session, "s"))
@@ -151,6 +152,7 @@ def test_the_mark_that_was_clicked_stands_in_the_box(app: AppTest, home: Store) 
     assert app.selectbox(key="analyse.point").value == "task 2 · zero-shot · minilm"
 
 
+@pytest.mark.slow
 def test_a_verdict_on_a_task_in_no_comparison_asks_for_one(app: AppTest, home: Store) -> None:
     with home.write() as session:
         study = tasks.study_named(session, "s")

@@ -14,6 +14,7 @@ from tests.finished_study import add_runs, make_task
 from tests.pages.test_pages import opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "expected"), [(3, "without an interval"), (5, "degrees of freedom")])
 def test_a_study_of_few_tasks_shows_no_number_that_is_none(
     app: AppTest, home: Store, call: CommandLine, tmp_path: Path, n: int, expected: str

@@ -65,6 +65,7 @@ def said(app: AppTest) -> str:
     return " ".join(element.value for element in (*app.info, *app.caption, *app.markdown, *app.text, *app.success))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_making_a_campaign_of_any_kind_opens_it_at_its_link(
     app: AppTest, home: Store, study: Study, kind: CampaignKind
@@ -83,6 +84,7 @@ def test_making_a_campaign_of_any_kind_opens_it_at_its_link(
     assert app.segmented_control(key="campaigns.view").value == "Link and settings"
 
 
+@pytest.mark.slow
 def test_a_campaign_without_a_name_is_called_after_what_raters_do(app: AppTest, home: Store, study: Study) -> None:
     opened(app, "campaigns")
 
@@ -117,6 +119,7 @@ def test_a_bad_setting_is_one_sentence_and_loses_nothing_typed(app: AppTest, hom
     assert app.text_area(key="campaigns.new.label.question.0.options").value == "only one answer"
 
 
+@pytest.mark.slow
 def test_several_arms_are_mixed_blind_and_the_form_says_so(app: AppTest, home: Store, study: Study) -> None:
     with home() as session:
         task = tasks.get_task(session, study.id, "urgency")
@@ -158,6 +161,7 @@ def test_the_form_whose_last_task_has_gone_draws_the_page_again_which_says_what_
     assert [info.value for info in page.info] == ["drawn again"]
 
 
+@pytest.mark.slow
 def test_the_rules_that_were_set_are_those_of_the_campaign(app: AppTest, home: Store, study: Study) -> None:
     opened(app, "campaigns")
     key = "campaigns.new.label"
@@ -214,6 +218,7 @@ def test_every_view_of_every_kind_shows_answers(
     assert app.segmented_control(key="campaigns.view").value == view
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_of_a_campaign_without_raters_says_so(app: AppTest, home: Store, study: Study, view: str) -> None:
     at(app, made(home, study), view)
@@ -234,6 +239,7 @@ def test_the_live_view_has_alpha_with_its_interval_and_what_more_answers_would_b
     assert "The 95 % interval of alpha is" in said(app).replace("\\", "")
 
 
+@pytest.mark.slow
 def test_llm_raters_stand_beside_people_and_not_among_them(app: AppTest, home: Store, study: Study) -> None:
     campaign = made(home, study)
     rated(home, campaign)
@@ -256,6 +262,7 @@ def test_llm_raters_stand_beside_people_and_not_among_them(app: AppTest, home: S
     )
 
 
+@pytest.mark.slow
 def test_excluding_a_rater_gives_a_reason_and_counting_again_takes_it_back(
     app: AppTest, home: Store, study: Study
 ) -> None:
@@ -283,6 +290,7 @@ def test_excluding_a_rater_gives_a_reason_and_counting_again_takes_it_back(
     assert (again.excluded_at, again.excluded_because) == (None, "")
 
 
+@pytest.mark.slow
 def test_closing_a_campaign_and_opening_it_again(app: AppTest, home: Store, study: Study) -> None:
     campaign = made(home, study)
     at(app, campaign, "Link and settings")
@@ -294,6 +302,7 @@ def test_closing_a_campaign_and_opening_it_again(app: AppTest, home: Store, stud
     assert "closed" in app.warning[0].value
 
 
+@pytest.mark.slow
 def test_rules_can_be_changed_while_people_rate(app: AppTest, home: Store, study: Study) -> None:
     campaign = made(home, study, protocol=protocol.Protocol(attention_every=3))
     at(app, campaign, "Link and settings")
@@ -307,6 +316,7 @@ def test_rules_can_be_changed_while_people_rate(app: AppTest, home: Store, study
     assert rules.codes == protocol.of(campaign).codes
 
 
+@pytest.mark.slow
 def test_panel_ids_are_not_on_the_page(app: AppTest, home: Store, study: Study) -> None:
     campaign = made(home, study)
     rated(home, campaign)
@@ -320,6 +330,7 @@ def test_panel_ids_are_not_on_the_page(app: AppTest, home: Store, study: Study) 
     assert any("Panel ids of 1 person" in expander.label for expander in app.expander)
 
 
+@pytest.mark.slow
 def test_exported_answers_have_the_names_of_other_tools_and_no_codes(app: AppTest, home: Store, study: Study) -> None:
     campaign = made(home, study)
     rated(home, campaign)
@@ -340,6 +351,7 @@ def test_no_more_pairs_per_rater_are_named_than_there_are(app: AppTest, home: St
     assert r"12 raters per pair, 1 pairs per rater \(there are no more; 10 were planned\)" in said(app)
 
 
+@pytest.mark.slow
 def test_mean_majority_agreement_has_one_interval_on_the_page(app: AppTest, home: Store, study: Study) -> None:
     campaign = made(home, study)
     rated(home, campaign)
@@ -365,6 +377,7 @@ def test_a_preview_has_the_study_of_its_campaign_in_hand(app: AppTest, home: Sto
     assert app.sidebar.selectbox(key="frame.choice").value == study.name
 
 
+@pytest.mark.slow
 def test_the_answers_of_each_minute_are_drawn_without_a_chart_that_begins_empty(
     app: AppTest, home: Store, study: Study
 ) -> None:
@@ -386,6 +399,7 @@ def test_the_link_for_raters_has_its_warning_on_the_live_view_too(app: AppTest, 
     assert any("Do not open this link in your own browser" in caption.value for caption in app.caption)
 
 
+@pytest.mark.slow
 def test_an_import_asks_about_an_earlier_file_of_this_name_where_it_would_stay(
     app: AppTest, home: Store, study: Study
 ) -> None:

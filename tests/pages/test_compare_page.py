@@ -14,6 +14,8 @@ from tests.finished_study import add_runs, make_task
 from tests.pages.test_pages import opened
 from tests.training.conftest import add_samples
 
+pytestmark = pytest.mark.slow
+
 VIEWS = ("Arms", "Classes", "Sizes", "Cost and quality", "Stability", "Baselines")
 
 
@@ -53,7 +55,6 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("given", CASES, ids=lambda given: ", ".join(given))
 def test_every_view_says_what_there_is_in_sentences(app: AppTest, home: Store, given: dict[str, Any]) -> None:
     fill(home, **given)

@@ -12,6 +12,8 @@ from core.study.store import Store
 from tests.finished_study import add_runs, make_task
 from tests.pages.test_pages import fill, opened
 
+pytestmark = pytest.mark.slow
+
 
 def make_arm(store: Store, name: str) -> None:
     with store.write() as session:

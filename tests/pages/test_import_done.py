@@ -14,6 +14,8 @@ from core.study.store import Store
 from tests.pages.test_import_page import said, uploaded
 from tests.pages.test_pages import fill, opened
 
+pytestmark = pytest.mark.slow
+
 TRAIN_ONLY = "text,label,split\n" + "\n".join(f"letter {n},{('yes', 'no')[n % 2]},train" for n in range(80))
 
 

@@ -3,6 +3,7 @@
 import inspect
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 from streamlit.testing.v1 import AppTest
 
@@ -54,6 +55,7 @@ def keys(app: AppTest) -> set[str]:
     return {str(widget.key) for kind in kinds for widget in app.get(kind)}
 
 
+@pytest.mark.slow
 def test_every_option_of_the_command_import_is_on_the_page(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     opened(app, "data")
@@ -67,6 +69,7 @@ def test_every_option_of_the_command_import_is_on_the_page(app: AppTest, home: S
     assert [key for key in ON_THE_PAGE.values() if not any(one.startswith(key) for one in shown)] == []
 
 
+@pytest.mark.slow
 def test_texts_that_the_task_holds_are_told_before_anything_is_stored(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -87,6 +90,7 @@ def test_texts_that_the_task_holds_are_told_before_anything_is_stored(
     assert "1 of 4 rows kept" in app.success[0].value
 
 
+@pytest.mark.slow
 def test_a_new_task_with_the_name_of_another_one_is_not_brought_in(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     opened(app, "data")
@@ -100,6 +104,7 @@ def test_a_new_task_with_the_name_of_another_one_is_not_brought_in(app: AppTest,
     assert app.button(key="data.import").disabled
 
 
+@pytest.mark.slow
 def test_a_file_without_names_of_columns_is_asked_about_and_loses_no_row(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -130,6 +135,7 @@ def test_the_form_for_the_hub_shares_no_key_with_the_options_of_the_import(
     assert not keys(app) & set(ON_THE_PAGE.values())
 
 
+@pytest.mark.slow
 def test_rows_labels_and_splits_by_other_names_are_brought_in_as_asked(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -155,6 +161,7 @@ def test_rows_labels_and_splits_by_other_names_are_brought_in_as_asked(
         assert task.id and record.options["where"] == {"lang": "en"} and record.options["split_column"] == "for"
 
 
+@pytest.mark.slow
 def test_a_refusal_is_told_before_import_can_be_pressed(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     opened(app, "data")
@@ -169,6 +176,7 @@ def test_a_refusal_is_told_before_import_can_be_pressed(app: AppTest, home: Stor
     assert not app.button(key="data.import").disabled
 
 
+@pytest.mark.slow
 def test_after_the_import_of_a_new_task_the_meanings_of_its_labels_are_asked_for(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ def said(app: AppTest) -> str:
     return " ".join([*(one.value for one in app.markdown), *(one.value for one in app.info)]).replace("\\", "")
 
 
+@pytest.mark.slow
 def test_the_page_names_the_arm_to_start_with_above_the_details(home: Store) -> None:
     arms = [measured.arm(name, value) for name, value in {"real": 0.4, "short": 0.2, "grid": 0.3}.items()]
 
@@ -47,6 +48,7 @@ def test_the_page_names_the_arm_to_start_with_above_the_details(home: Store) -> 
     assert "After training" not in said(shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["english", "thai"])
 def test_after_training_the_two_orders_stand_beside_each_other(home: Store, language: str) -> None:
     tokens = measured.THAI if language == "thai" else measured.KNOWN

@@ -17,6 +17,8 @@ from core.synthesis.prompts import drafts, versions
 from tests.llm_server import LlmServer
 from tests.pages.test_pages import fill, opened
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def llm() -> Iterator[LlmServer]:
@@ -60,7 +62,6 @@ def said(app: AppTest) -> str:
     return " ".join(element.value for element in (*app.error, *app.warning, *app.caption, *app.toast))
 
 
-@pytest.mark.slow
 def test_without_a_model_the_list_is_filled_from_the_endpoint(
     app: AppTest, home: Store, tmp_path: Path, llm: LlmServer
 ) -> None:

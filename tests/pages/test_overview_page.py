@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
@@ -15,6 +16,7 @@ from tests.pages.test_pages import opened
 from tests.rated_study import add_ratings
 
 
+@pytest.mark.slow
 def test_the_finding_stands_above_the_jobs_that_are_going_on(app: AppTest, home: Store) -> None:
     with home.write() as session:
         study = tasks.study_named(session, "deeds")
@@ -33,6 +35,7 @@ def test_the_finding_stands_above_the_jobs_that_are_going_on(app: AppTest, home:
     assert finding < job
 
 
+@pytest.mark.slow
 def test_one_press_on_the_first_screen_opens_the_finished_sample_with_its_finding(app: AppTest, home: Store) -> None:
     app.run()
 
@@ -62,6 +65,7 @@ def test_a_study_that_comes_in_while_the_first_screen_is_open_is_offered(home: S
     assert app.markdown[0].value == r"The study **a\_new\_one** has come in." and app.button[0].label == "Open it"
 
 
+@pytest.mark.slow
 def test_every_task_has_its_verdict_in_a_card_and_the_way_to_its_reasons(app: AppTest, home: Store) -> None:
     with home.write() as session:
         study = tasks.study_named(session, "deeds")

@@ -64,6 +64,7 @@ def test_a_page_without_a_study_says_what_to_do_next(app: AppTest, page: str) ->
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ORGANISER)
 def test_every_page_opens_on_a_study_with_data(app: AppTest, home: Store, tmp_path: Path, page: str) -> None:
     fill(home, tmp_path)
@@ -99,6 +100,7 @@ def test_the_ten_tasks_are_one_click_away_and_each_says_what_it_needs_next(app: 
         assert len(tasks.tasks(session, session.scalars(select(Study.id)).one())) == 10
 
 
+@pytest.mark.slow
 def test_the_next_step_stands_at_the_head_of_every_page_and_its_button_leads_there(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -113,6 +115,7 @@ def test_the_next_step_stands_at_the_head_of_every_page_and_its_button_leads_the
     assert app.title[0].value == "Train"
 
 
+@pytest.mark.slow
 def test_an_arm_is_made_with_a_name_of_its_own_renamed_and_deleted(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     opened(app, "prompts")
@@ -133,6 +136,7 @@ def test_an_arm_is_made_with_a_name_of_its_own_renamed_and_deleted(app: AppTest,
         assert [arm.name for arm in tasks.arms(session, 1)] == ["real", "zero-shot"]
 
 
+@pytest.mark.slow
 def test_a_study_is_renamed_and_copied_from_the_overview(app: AppTest, home: Store, tmp_path: Path) -> None:
     study = fill(home, tmp_path)
     app.run()
@@ -156,6 +160,7 @@ def test_a_study_without_a_name_is_refused_with_a_sentence(app: AppTest, home: S
     assert "The name of the study is empty" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_saving_a_prompt_makes_a_version_and_saving_it_again_does_not(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -245,6 +250,7 @@ def test_a_wrong_link_is_one_sentence(app: AppTest) -> None:
     assert "does not belong to a labelling session" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_with_a_password_organiser_pages_stay_shut_until_it_is_given(
     app: AppTest, home: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -361,6 +367,7 @@ def test_what_a_label_means_is_changed_on_tasks_and_data(app: AppTest, home: Sto
         assert dict(session.execute(select(Label.name, Label.description)).all()) == {"yes": "cannot wait", "no": ""}
 
 
+@pytest.mark.slow
 def test_the_task_in_hand_is_the_same_on_every_page_and_stands_in_the_url(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -377,6 +384,7 @@ def test_the_task_in_hand_is_the_same_on_every_page_and_stands_in_the_url(
     assert app.query_params["task"] in ("tone", ["tone"])
 
 
+@pytest.mark.slow
 def test_a_second_arm_is_chosen_saved_and_stays_in_hand_on_the_next_page(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -398,6 +406,7 @@ def test_a_second_arm_is_chosen_saved_and_stays_in_hand_on_the_next_page(
         assert session.scalar(select(func.count(Prompt.id))) == 2
 
 
+@pytest.mark.slow
 def test_what_was_typed_into_a_prompt_is_still_there_after_a_look_at_another_page(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -426,6 +435,7 @@ def test_the_length_of_a_training_is_in_passes_or_in_steps(app: AppTest, home: S
     assert any("in 33 steps" in caption.value for caption in app.caption)
 
 
+@pytest.mark.slow
 def test_a_preset_brings_its_encoders_and_settings_and_the_studys_own_stay_as_they_were(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -614,6 +624,7 @@ def test_the_looks_of_a_page_do_not_stand_among_its_messages(app: AppTest, home:
     assert all("<style>" not in element.proto.body for element in app._tree[2].get("html"))
 
 
+@pytest.mark.slow
 def test_names_of_tasks_are_chosen_and_thrown_away_without_underscores(app: AppTest, home: Store) -> None:
     with home.write() as session:
         task = make_task(session, tasks.study_named(session, "names"), "news_topic", arms=["zero-shot"])

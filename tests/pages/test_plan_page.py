@@ -8,6 +8,8 @@ from core.study.store import Store
 from tests.pages.test_pages import opened
 from tests.pages.test_verdict_page import fill, said
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("question", Question)
 def test_every_question_has_an_answer(app: AppTest, home: Store, question: Question) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
@@ -22,6 +23,7 @@ def texts(app: AppTest) -> list[str]:
     return [str(element.value) for element in app.text]
 
 
+@pytest.mark.slow
 def test_samples_are_read_in_turn_and_a_label_or_a_rejection_goes_on_to_the_next(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:

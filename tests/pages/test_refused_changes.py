@@ -39,6 +39,7 @@ def click_without_database(app: AppTest, key: str) -> str:
     return warned(app.run())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["rename", "delete"])
 def test_an_arm_that_was_deleted_meanwhile_is_said_to_be_gone(
     app: AppTest, home: Store, tmp_path: Path, action: str
@@ -121,6 +122,7 @@ def test_a_campaign_that_cannot_be_closed_says_why(app: AppTest, home: Store, tm
     assert REMOVED in click_without_database(app, f"campaigns.toggle.{campaign.id}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["exclude", "include"])
 def test_a_rater_who_cannot_be_excluded_or_counted_again_says_why(
     app: AppTest, home: Store, tmp_path: Path, action: str
@@ -149,6 +151,7 @@ def test_a_sample_that_cannot_be_labelled_or_rejected_says_why_and_stays_on_the_
     assert {"1 of 42", "text number 0"} <= set(texts(app))
 
 
+@pytest.mark.slow
 def test_near_duplicates_that_cannot_be_rejected_say_why(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     with home() as session:

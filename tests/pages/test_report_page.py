@@ -53,6 +53,7 @@ def test_published_gaps_stand_beside_ours_and_say_that_they_were_not_checked(app
     assert "recalled and were not checked" in said(app)
 
 
+@pytest.mark.slow
 def test_a_built_pack_is_offered_and_its_parts_are_shown(
     app: AppTest, home: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_built_pack_is_offered_and_its_parts_are_shown(
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_the_command_line_names_the_chosen_measure(app: AppTest, home: Store) -> None:
     with home.write() as session:
         task = make_task(session, tasks.study_named(session, "s"), "tickets", arms=["zero-shot"])

@@ -110,6 +110,7 @@ def test_tasks_without_training_texts_are_named_in_one_sentence(app: AppTest, ho
     assert "trains on 0 texts" not in said
 
 
+@pytest.mark.slow
 def test_an_arm_with_too_few_texts_of_a_label_is_named_before_anything_is_queued(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_an_arm_with_too_few_texts_of_a_label_is_named_before_anything_is_queued
     assert f"more texts of {few} would help" in said and "Arm real has too few" not in said
 
 
+@pytest.mark.slow
 def test_more_settings_are_said_and_stand_in_the_file_that_the_page_shows(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -162,6 +164,7 @@ def test_a_setting_that_is_left_alone_changes_nothing(app: AppTest, home: Store,
     assert "batch_size: 32" in shown and "per_label" not in shown
 
 
+@pytest.mark.slow
 def test_what_was_typed_for_one_study_is_not_trained_in_another(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     with home.write() as session:
@@ -183,6 +186,7 @@ def test_what_was_typed_for_one_study_is_not_trained_in_another(app: AppTest, ho
     assert app.number_input(key=f"train.{other.id}.steps").value == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("button", ["train.start", "train.curve.start"])
 def test_the_seeds_of_the_study_are_trained_and_more_only_beyond_them(
     app: AppTest, home: Store, tmp_path: Path, button: str

@@ -17,6 +17,8 @@ from tests.finished_study import add_runs, make_task
 from tests.llm_server import LlmServer
 from tests.pages.test_pages import fill, opened
 
+pytestmark = pytest.mark.slow
+
 SAME = "The ferry left the harbour at dawn and came back full of salt and rope"
 
 
@@ -53,7 +55,6 @@ def test_train_shows_calibration_when_asked(app: AppTest, study: Study) -> None:
     assert "zero-shot is surer than it is right: its probabilities are off by" in said(app)
 
 
-@pytest.mark.slow
 def test_verdict_lists_the_checks_and_freezes_a_plan(app: AppTest, home: Store, study: Study) -> None:
     opened(app, "verdict")
     before = said(app)
@@ -106,7 +107,6 @@ def at_test_texts(app: AppTest) -> AppTest:
     return opened(app, "inspect")
 
 
-@pytest.mark.slow
 def test_near_duplicates_are_shown_and_move_only_by_the_button(app: AppTest, home: Store, study: Study) -> None:
     at_test_texts(app)
     assert "1 of 121 test texts beside 2 real texts of other splits has a near-duplicate there (1 in train)" in said(

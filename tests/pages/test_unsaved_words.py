@@ -28,6 +28,7 @@ def of_browser(app: AppTest) -> AppTest:
     return app
 
 
+@pytest.mark.slow
 def test_a_prompt_that_was_typed_outlives_a_reload_until_it_is_saved(
     app: AppTest, again: AppTest, home: Store, tmp_path: Path
 ) -> None:

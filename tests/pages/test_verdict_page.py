@@ -49,6 +49,7 @@ def test_one_task_has_an_answer_whatever_is_known(
     assert expected in shown and "nan" not in shown.lower()
 
 
+@pytest.mark.slow
 def test_another_margin_changes_the_chance(app: AppTest, home: Store) -> None:
     fill(home)
     opened(app, "verdict")

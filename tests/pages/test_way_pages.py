@@ -87,6 +87,7 @@ def test_paused_trainings_are_not_going_on(app: AppTest, home: Store, tmp_path: 
     assert app.title[0].value == "Jobs"
 
 
+@pytest.mark.slow
 def test_the_way_ends_at_the_verdict_with_what_can_be_done_next(app: AppTest, home: Store, tmp_path: Path) -> None:
     study = fill(home, tmp_path)
     with home.write() as session:
@@ -109,6 +110,7 @@ def test_go_to_check_shows_the_texts_that_a_model_wrote(app: AppTest, home: Stor
     assert app.selectbox(key="samples.Arm.1").value == "zero-shot"
 
 
+@pytest.mark.slow
 def test_every_page_but_overview_names_the_study_in_hand(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     for page in ("data", "generate", "plan", "analyse", "report"):

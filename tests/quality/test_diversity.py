@@ -44,6 +44,7 @@ def test_three_rows_by_hand(distance: str, clique: float, chamfer: float) -> Non
     assert diversity.chamfer_distance(rows, distance=distance) == pytest.approx(chamfer, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", BOTH)
 @pytest.mark.parametrize("n", [2, 3, 50, all_pairs.BLOCK, all_pairs.BLOCK + 1])
 def test_both_equal_their_definitions(n: int, distance: Distance) -> None:

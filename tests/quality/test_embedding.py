@@ -60,6 +60,7 @@ def test_vectors_are_those_of_the_encoder_s_own_library(tmp_path: Path) -> None:
     assert found["seen"].tolist() == [[2, 6], [4, 6], [6, 6]]
 
 
+@pytest.mark.slow
 def test_no_text_is_embedded_twice(tmp_path: Path) -> None:
     totals: list[int] = []
 
@@ -88,6 +89,7 @@ def test_an_encoder_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> Non
         embedding.embed(["a"], encoder=str(tmp_path), home=tmp_path / "home")
 
 
+@pytest.mark.slow
 def test_several_processes_keep_vectors_at_once(tmp_path: Path) -> None:
     program = (
         "import sys\n"

@@ -122,6 +122,7 @@ def test_the_published_kappa_is_reproduced() -> None:
     )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=40))
 @settings(max_examples=100, deadline=None)
 def test_kappa_is_that_of_scikit_learn_and_nan_where_it_is_undefined(rows: list[tuple[str, str]]) -> None:

@@ -74,6 +74,7 @@ def test_the_same_text_again_and_again_scores_one_and_nothing_shared_scores_zero
     assert lexical.self_bleu(["one two", "three four"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_many_texts_are_sampled_the_same_way_each_time() -> None:
     texts = random_texts(2000)

@@ -104,6 +104,7 @@ def _completion(session: Session, arm: Arm, *, shown: list[int]) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_arm_is_measured_beside_the_real_one_at_equal_size(found: Measures) -> None:
     real, zero_shot, few_shot = found.arms
 
@@ -125,6 +126,7 @@ def test_every_arm_is_measured_beside_the_real_one_at_equal_size(found: Measures
     assert few_shot.beside.n == 0
 
 
+@pytest.mark.slow
 def test_repeats_and_copies_are_named_by_their_samples(store: Store, found: Measures) -> None:
     with store() as session:
         texts = {row.id: row.text for row in session.execute(select(Sample.id, Sample.text))}
@@ -140,6 +142,7 @@ def test_repeats_and_copies_are_named_by_their_samples(store: Store, found: Meas
     assert [(copy.of_id, copy.shown) for copy in few_shot.copies] == [(71, True)]
 
 
+@pytest.mark.slow
 def test_a_planted_cue_shows_as_leakage(found: Measures) -> None:
     real, zero_shot, few_shot = found.arms
 
@@ -151,6 +154,7 @@ def test_a_planted_cue_shows_as_leakage(found: Measures) -> None:
     assert list(measures.cues(zero_shot).columns) == leakage.CUE_COLUMNS
 
 
+@pytest.mark.slow
 def test_the_map_has_a_place_for_every_text_and_gives_its_text(store: Store, found: Measures) -> None:
     with store.write() as session:
         session.delete(session.get_one(Sample, found.points.sample_id[0]))
@@ -165,6 +169,7 @@ def test_the_map_has_a_place_for_every_text_and_gives_its_text(store: Store, fou
     assert frame["text"].str.len().min() > 0
 
 
+@pytest.mark.slow
 def test_the_same_texts_give_the_same_measures_and_progress_only_grows(
     store: Store, task: Task, found: Measures, vectors: Path
 ) -> None:
@@ -180,6 +185,7 @@ def test_the_same_texts_give_the_same_measures_and_progress_only_grows(
     assert heard[-1] == (70, 70)
 
 
+@pytest.mark.slow
 def test_what_is_written_is_read_again_with_nan_and_says_when_it_is_out_of_date(
     store: Store, settings: Settings, task: Task, found: Measures
 ) -> None:
@@ -201,6 +207,7 @@ def test_what_is_written_is_read_again_with_nan_and_says_when_it_is_out_of_date(
     assert json.loads(path.read_text(encoding="utf-8"))["arms"][2]["within"]["macro_f1"]["value"] is None
 
 
+@pytest.mark.slow
 def test_no_file_a_broken_one_and_one_of_another_version(
     store: Store, settings: Settings, task: Task, found: Measures
 ) -> None:
@@ -237,6 +244,7 @@ def test_the_digest_changes_with_what_is_kept_and_only_then(store: Store, task: 
     assert before != after == again
 
 
+@pytest.mark.slow
 def test_rejecting_near_duplicates_keeps_the_first_and_never_a_whole_group(
     store: Store, task: Task, found: Measures
 ) -> None:
@@ -256,6 +264,7 @@ def test_rejecting_near_duplicates_keeps_the_first_and_never_a_whole_group(
     assert (sample.status, sample.reject_reason) == (SampleStatus.REJECTED, measures.NEAR_DUPLICATE)
 
 
+@pytest.mark.slow
 def test_a_near_duplicate_that_is_rated_stays(store: Store, task: Task, found: Measures) -> None:
     zero_shot = found.arms[1]
     second = zero_shot.near_groups[0][1]
@@ -271,10 +280,12 @@ def test_a_near_duplicate_that_is_rated_stays(store: Store, task: Task, found: M
     assert n == 0
 
 
+@pytest.mark.slow
 def test_every_measure_has_a_name_for_people(found: Measures) -> None:
     assert set(measures.table(found)["measure"]) == set(readings.NAMES)
 
 
+@pytest.mark.slow
 def test_the_readings_name_arms_numbers_and_sizes(found: Measures) -> None:
     said = readings.reading(found)
 

@@ -79,6 +79,7 @@ def rows(store: Store, table: type[Any]) -> list[Any]:
         return list(session.scalars(select(table).order_by(table.id)))
 
 
+@pytest.mark.slow
 def test_every_model_persona_and_temperature_is_a_rater_of_its_own(
     store: Store, settings: Settings, server: LlmServer, make: Callable[..., Campaign]
 ) -> None:
@@ -145,6 +146,7 @@ def test_raters_read_the_instructions_and_examples_that_people_read(
     assert all(body["messages"][1]["content"].startswith(begin) for body in server.seen.bodies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [CampaignKind.COMPARE, CampaignKind.COMPARE_ITEMS])
 def test_pairs_are_swapped_by_a_coin_and_the_winner_stays_the_one_chosen(
     store: Store,
@@ -171,6 +173,7 @@ def test_pairs_are_swapped_by_a_coin_and_the_winner_stays_the_one_chosen(
     assert chosen and all(len(winners) == 1 for winners in chosen.values())  # stored by side, both would win in turns
 
 
+@pytest.mark.slow
 def test_a_rater_that_always_says_the_first_one_names_each_side_about_as_often(
     store: Store, settings: Settings, make: Callable[..., Campaign]
 ) -> None:
@@ -232,6 +235,7 @@ def test_a_reply_stored_just_before_a_crash_is_read_and_not_paid_again(
     assert (found["answered"], len(rows(store, Rating)), server.seen.answered) == (6, 6, 6)
 
 
+@pytest.mark.slow
 def test_a_budget_holds_for_all_raters_of_a_campaign_and_a_higher_one_goes_on(
     store: Store, settings: Settings, server: LlmServer, make: Callable[..., Campaign]
 ) -> None:
@@ -307,6 +311,7 @@ def test_a_campaign_without_texts_cannot_be_rated(
         rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_object_with_both_groups(
     call: CommandLine, store: Store, server: LlmServer, make: Callable[..., Campaign]
 ) -> None:
@@ -390,6 +395,7 @@ def test_requests_a_minute_are_shared_between_temperatures(settings: Settings) -
     assert {round(one._gap_s, 6) for one in opened.values()} == {3.0}
 
 
+@pytest.mark.slow
 def test_names_of_raters_stay_within_what_a_name_may_have() -> None:
     long = [llm_raters.RaterProfile("m" * 230 + end, personas.PERSONAS[0]).pseudonym for end in "ab"]
 
@@ -399,6 +405,7 @@ def test_names_of_raters_stay_within_what_a_name_may_have() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_persona_or_temperature_that_is_named_twice_is_one_rater(server: LlmServer) -> None:
     asked = wanted(server, personas=("teacher", " Teacher"), temperatures=(0.7, 0.7000001))
 

@@ -362,6 +362,7 @@ def test_a_file_name_that_no_file_can_have_is_a_problem_like_others(call: Comman
     assert str(found[1]["what"]).startswith("There is no file ")
 
 
+@pytest.mark.slow
 def test_ratings_with_other_labels_than_the_task_are_told_with_the_key_to_write(
     call: CommandLine, tmp_path: Path
 ) -> None:
@@ -469,6 +470,7 @@ def with_training(folder: Path, training: str, *, head: str = "") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_preset_is_written_out_in_the_check_and_what_the_file_says_itself_stays(
     call: CommandLine, tmp_path: Path
 ) -> None:
@@ -514,6 +516,7 @@ def test_a_study_with_a_preset_trains_with_its_choices_and_those_of_the_file(cal
     assert (own["steps"], own["batch_size"], own["max_length"]) == (2, 32, 16)
 
 
+@pytest.mark.slow
 def test_a_curve_of_a_study_file_is_checked_for_its_arms_sizes_and_words(call: CommandLine, tmp_path: Path) -> None:
     reviews(tmp_path)
     made(tmp_path)

@@ -146,6 +146,7 @@ def test_twelve_processes_may_open_a_new_store_at_once(settings: settings_module
         store.close()
 
 
+@pytest.mark.slow
 def test_a_journal_that_is_just_being_changed_is_waited_for(settings: settings_module.Settings) -> None:
     settings.home.mkdir()
     path = settings.home / "litmus.db"
@@ -311,6 +312,7 @@ def test_money_that_llm_raters_lost_moves_to_their_campaign_and_back(either: set
     assert facts == [{}, {"model": "m", "unaccounted_usd": 0.25}, {"model": "n"}, {"model": "m"}]
 
 
+@pytest.mark.slow
 def test_what_was_stored_before_the_checks_of_trust_stays_and_shares_are_kept_to_seven_digits(
     either: settings_module.Settings,
 ) -> None:

@@ -263,6 +263,7 @@ def test_after_thirty_days_what_was_put_away_is_gone_and_the_rest_is_not(store: 
     assert everything(store) == with_one
 
 
+@pytest.mark.slow
 def test_a_task_is_gone_with_its_study(store: Store, tmp_path: Path) -> None:
     bring(store, tmp_path, "a.csv", rows(6))
     study_id, task_id = ids(store)

@@ -259,6 +259,7 @@ def test_an_endpoint_that_asks_to_wait_for_long_pauses_and_what_came_is_kept(
     assert kept == 4 and found.judged == 10 and server.seen.answered == 10
 
 
+@pytest.mark.slow
 def test_answers_that_do_not_come_count_against_the_budget_and_after_a_few_the_judging_stops(
     store: Store, labels: list[Label], make_arm: Callable[[str], Arm]
 ) -> None:

@@ -58,6 +58,7 @@ def plan_one(store: Store, task: Task, *, encoder: str = "minilm", **changes: fl
     return planned.new[0].id
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_probability_of_every_label_in_the_order_of_their_names(store: Store, task: Task) -> None:
     run_id = plan_one(store, task)
 
@@ -73,6 +74,7 @@ def test_a_run_keeps_the_probability_of_every_label_in_the_order_of_their_names(
         assert max(row.probabilities) == pytest.approx(row.probability, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_learns_and_leaves_predictions_and_facts(store: Store, task: Task) -> None:
     run_id, said = plan_one(store, task, steps=20), Reported()
 
@@ -144,6 +146,7 @@ def test_the_order_of_the_labels_decides_nothing(store: Store, task: Task) -> No
     assert answers[0] == answers[1]
 
 
+@pytest.mark.slow
 def test_the_share_of_texts_that_are_cut_stands_in_the_facts_and_beside_the_score(store: Store, task: Task) -> None:
     short = SETTINGS.model_copy(update={"max_length": 8, "steps": 1})
     with store.write() as session:
@@ -180,6 +183,7 @@ def test_a_job_killed_between_runs_trains_only_what_is_missing(store: Store, pla
     assert [len(answers(store, run_id)) for run_id in planned] == [16, 16]
 
 
+@pytest.mark.slow
 def test_a_run_that_another_attempt_finished_is_left_alone(store: Store, planned: list[int]) -> None:
     def finish_elsewhere(done: int, _total: int, _message: str, _extra: dict[str, float]) -> None:
         if done == SETTINGS.steps:
@@ -250,6 +254,7 @@ def test_a_processor_without_memory_for_an_encoder_is_a_sentence(store: Store, t
         fit.execute(store, [run_id], report=silent)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_is_refused_and_nothing_stored(store: Store, task: Task, tmp_path: Path) -> None:
     broken = AutoModelForSequenceClassification.from_pretrained(encoders.resolve("minilm"))
     with torch.no_grad():
@@ -300,6 +305,7 @@ def test_an_unknown_run_is_refused(store: Store, task: Task) -> None:
         fit.execute(store, [99], report=silent)
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_order_of_the_texts() -> None:
     tokenizer = AutoTokenizer.from_pretrained(encoders.resolve("minilm"))
     torch.manual_seed(0)
@@ -317,6 +323,7 @@ def test_answers_do_not_depend_on_the_order_of_the_texts() -> None:
     assert places.tolist() == shares.argmax(axis=1).tolist()
 
 
+@pytest.mark.slow
 def test_early_stopping_keeps_a_tenth_out_ends_before_the_last_step_and_keeps_the_best_weights(
     store: Store, task: Task
 ) -> None:
@@ -337,6 +344,7 @@ def test_early_stopping_keeps_a_tenth_out_ends_before_the_last_step_and_keeps_th
     assert scored["notes"][-1] == "2 of the texts of arm real were kept out of training for early stopping."
 
 
+@pytest.mark.slow
 def test_weights_of_classes_change_what_an_uneven_arm_learns_and_nothing_in_an_even_one(
     store: Store, task: Task
 ) -> None:

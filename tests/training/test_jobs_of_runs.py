@@ -150,6 +150,7 @@ def test_waiting_ends_with_a_sentence_once_only_paused_jobs_are_left(
         end_all(one_slot.home)  # the runner
 
 
+@pytest.mark.slow
 def test_waiting_says_what_a_job_waits_for_that_the_runner_cannot_start(
     store: Store, task: Task, one_slot: Settings
 ) -> None:

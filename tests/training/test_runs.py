@@ -57,6 +57,7 @@ def test_scores_have_one_row_per_finished_run(store: Store, task: Task) -> None:
     assert list(found["n_train"]) == [20, 20]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [0, 3, 8, 16])
 def test_scores_are_those_of_the_predictions_one_by_one(store: Store, task: Task, wrong: int) -> None:
     with store.write() as session:

@@ -100,6 +100,7 @@ def test_ratings_make_another_run_with_soft_targets_and_the_same_with_hard_ones(
         run_data.read(session, before["soft"])
 
 
+@pytest.mark.slow
 def test_a_run_whose_raters_are_divided_is_less_sure_of_its_answers(store: Store, task: Task) -> None:
     with store.write() as session:
         rate(session, task, [(RaterKind.PERSON, "good", False), (RaterKind.PERSON, "bad", False)])

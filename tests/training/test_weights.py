@@ -131,6 +131,7 @@ def test_weights_make_another_run_only_where_they_are_asked_for(store: Store, ta
     assert "sample_weights" not in SETTINGS.model_dump() and WEIGHED.model_dump()["sample_weights"] == "column"
 
 
+@pytest.mark.slow
 def test_a_run_trains_with_the_weights_of_its_texts_and_says_how_many_there_are(store: Store, task: Task) -> None:
     weigh(store, task, 3, texts=5)
     run, other = planned(store, task, WEIGHED), planned(store, task, WEIGHED, arm="zero-shot")

@@ -141,6 +141,7 @@ def subprocess_backup(settings: Settings, file: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_a_restored_home_goes_on_numbering_and_holds_what_the_old_one_held(
     new_home: Callable[[str], Settings], tmp_path: Path
 ) -> None:
@@ -179,6 +180,7 @@ def test_a_restored_home_goes_on_numbering_and_holds_what_the_old_one_held(
     assert stat.S_IMODE((tmp_path / "b.zip").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_replace_moves_the_old_home_and_its_database_aside(new_home: Callable[[str], Settings], tmp_path: Path) -> None:
     old, other = new_home("home"), new_home("other")
     raters.campaign(old, n=4, items_per_rater=2)
@@ -347,6 +349,7 @@ def test_a_member_that_differs_from_its_digest_is_refused(small: Path, tmp_path:
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_home_in_use_is_not_replaced(small: Path, settings: Settings, store: Store) -> None:
     with store() as session:
         session.scalar(select(func.count()).select_from(Task))

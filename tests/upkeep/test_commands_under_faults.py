@@ -39,6 +39,7 @@ def assert_one_sentence(said: Said, words: str) -> None:
     assert len(said.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_during_an_import_is_named_and_nothing_is_half_stored(
     small_home: Path, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ CUTS, ANSWERS, TEXTS = 200, 40, 3000
 WRITES = "pwrite64,write,ftruncate,fsync,fdatasync,rename,renameat,unlink,unlinkat"
 
 
+@pytest.mark.slow
 def test_after_a_power_cut_at_any_byte_of_the_log_every_acknowledged_answer_is_there(
     settings: Settings, tmp_path: Path
 ) -> None:

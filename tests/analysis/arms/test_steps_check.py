@@ -50,6 +50,7 @@ def test_without_runs_of_other_lengths_every_run_waits(store: Store, study: Stud
     assert steps_check.sentence(found) == ""
 
 
+@pytest.mark.slow
 def test_a_gap_that_shrinks_with_longer_training_is_named(store: Store, study: Study) -> None:
     with store.write() as session:
         task = session.query(Task).one()
@@ -67,6 +68,7 @@ def test_a_gap_that_shrinks_with_longer_training_is_named(store: Store, study: S
     assert steps_check.sentence(found).startswith("The gap of tone · zero-shot depends on the length of the training")
 
 
+@pytest.mark.slow
 def test_a_gap_that_stays_is_not_shown_to_move_and_what_is_not_ruled_out_is_said(store: Store, study: Study) -> None:
     with store.write() as session:
         task = session.query(Task).one()
@@ -91,6 +93,7 @@ def test_a_small_move_that_is_shown_is_not_denied() -> None:
     )
 
 
+@pytest.mark.slow
 def test_seeds_without_all_lengths_are_left_out_and_counted(store: Store, study: Study) -> None:
     with store.write() as session:
         task = session.query(Task).one()
@@ -114,6 +117,7 @@ def test_runs_of_a_check_stand_in_no_table_of_scores(store: Store, study: Study)
     assert list(after["run_id"]) == list(before["run_id"])
 
 
+@pytest.mark.slow
 def test_runs_on_another_number_of_texts_stand_in_no_change(store: Store, study: Study) -> None:
     with store.write() as session:
         task = session.query(Task).one()

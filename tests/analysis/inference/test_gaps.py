@@ -113,6 +113,7 @@ def test_a_perfect_score_has_the_rule_of_three_and_one_seed_has_no_interval() ->
     assert math.isnan(gaps.mean_score(gaps.macro_f1(truth, truth)).low)
 
 
+@pytest.mark.slow
 @SCORERS
 def test_the_error_from_texts_is_that_of_a_bootstrap_of_texts(scorer: Scorer) -> None:
     rng = np.random.default_rng(6)

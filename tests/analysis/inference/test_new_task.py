@@ -13,6 +13,7 @@ TASKS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_prediction_is_that_of_weighted_draws_from_the_prior() -> None:
     rng = np.random.default_rng(1)
     n = 2_000_000

@@ -129,6 +129,7 @@ def test_soft_labels_of_three_labels_are_whole_once_every_probability_is_stored(
     assert math.isnan(found.soft.table.set_index("arm").loc["real", "cross_entropy"]) != is_stored
 
 
+@pytest.mark.slow
 def test_an_arm_is_compared_over_agreement_with_the_real_arm_of_its_own_encoder(store: Store) -> None:
     study = studied(store)
     alone = of(store, study)

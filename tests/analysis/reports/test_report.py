@@ -14,6 +14,7 @@ from tests.finished_study import add_runs, make_task
 from tests.rated_study import add_ratings
 
 
+@pytest.mark.slow
 def test_a_report_of_two_tasks_pulls_out_no_missing_line_and_its_tables_have_plain_headings(store: Store) -> None:
     with store.write() as session:
         study = tasks.study_named(session, "s")
@@ -40,6 +41,7 @@ def at_two_sizes(session: Session) -> Study:
     return study
 
 
+@pytest.mark.slow
 def test_runs_of_other_sizes_stand_in_rows_of_their_own_and_a_gap_beside_the_runs_it_is_measured_by(
     store: Store,
 ) -> None:

@@ -64,6 +64,7 @@ def test_a_tried_prompt_shows_its_texts_and_leaves_no_samples(call: CommandLine,
         assert found.execute("SELECT count(*) FROM trial").fetchone() == (7,)
 
 
+@pytest.mark.slow
 def test_a_try_that_cannot_be_answered_says_why(call: CommandLine, tmp_path: Path) -> None:
     with_task(call, tmp_path)
 
@@ -110,6 +111,7 @@ def test_requests_go_out_as_a_file_and_their_answers_come_back_once(call: Comman
     assert again["answers"] == 0
 
 
+@pytest.mark.slow
 def test_a_try_that_waits_for_its_turn_does_not_wait_for_its_answer(call: CommandLine, tmp_path: Path) -> None:
     with_task(call, tmp_path)
     with LlmServer(models=["m"]) as llm:
@@ -121,6 +123,7 @@ def test_a_try_that_waits_for_its_turn_does_not_wait_for_its_answer(call: Comman
     assert [one["error"] for one in json.loads(stdout)["tried"]] == [None] * 4
 
 
+@pytest.mark.slow
 def test_a_draft_of_another_shape_is_told_in_a_sentence(call: CommandLine, tmp_path: Path) -> None:
     with_task(call, tmp_path)
     whole = {"context": "", "generation": "{label}", "diversity": "", "turns": 1}

@@ -71,6 +71,7 @@ def test_near_duplicates_are_found_moved_and_moved_back(letters: CommandLine) ->
     assert letters("near-duplicates", "--task", "mood", "--undo", "--move-to", "test").code == 2
 
 
+@pytest.mark.slow
 def test_a_model_that_knows_nothing_is_said_to_know_nothing(letters: CommandLine) -> None:
     with LlmServer(models=["m"]) as llm:
         tested = letters(
@@ -87,6 +88,7 @@ def test_a_model_that_knows_nothing_is_said_to_know_nothing(letters: CommandLine
     assert said[1].startswith("Contamination: m completed none of 5 real test texts")
 
 
+@pytest.mark.slow
 def test_the_verdict_lists_what_was_checked_and_what_was_not(store: Store, call: CommandLine) -> None:
     with store.write() as session:
         task = make_task(session, tasks.study_named(session, "s"), "t", arms=["zero-shot"])
@@ -103,6 +105,7 @@ def test_the_verdict_lists_what_was_checked_and_what_was_not(store: Store, call:
     assert "- Contamination: not tested" in told and "6 runs were finished before the plan was frozen." in told
 
 
+@pytest.mark.slow
 def test_baselines_are_fitted_once_and_an_llm_answers_the_test_texts_alone(letters: CommandLine) -> None:
     first = letters("baselines", "--task", "mood", "--json")
     again = letters("baselines", "--task", "mood", "--json")

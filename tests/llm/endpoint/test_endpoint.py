@@ -78,6 +78,7 @@ def test_a_closed_provider_leaves_no_socket_open(monkeypatch: pytest.MonkeyPatch
     assert left == []
 
 
+@pytest.mark.slow
 def test_requests_a_minute_space_the_starts_of_all_callers_evenly() -> None:
     with LlmServer() as server:
         provider = provider_at(server.url, rpm=240)  # one every 250 ms
@@ -90,6 +91,7 @@ def test_requests_a_minute_space_the_starts_of_all_callers_evenly() -> None:
     assert len(gaps) == 6 and 1.0 < sum(gaps) < 4.5 and sorted(gaps)[1] > 0.05
 
 
+@pytest.mark.slow
 def test_a_retry_takes_its_turn_too() -> None:
     with LlmServer(first=["500", "500", "500"]) as server:
         ask(provider_at(server.url, rpm=120, first_wait_s=0.001))  # one every 500 ms

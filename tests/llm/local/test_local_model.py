@@ -89,6 +89,7 @@ def ask(provider: LocalProvider, *, slots: list[int], messages: list[Message] = 
     return asyncio.run(all_of_them())
 
 
+@pytest.mark.slow
 def test_a_local_model_fills_an_arm_like_any_other_and_its_garbage_is_counted(
     store: Store, settings: Settings, make_arm: Callable[[str], Arm], model: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_calls_made_at_the_same_time_share_batches(model: Path) -> None:
     assert len(answers) == 10 and provider.batches == 3
 
 
+@pytest.mark.slow
 def test_an_answer_depends_on_its_slot_and_not_on_its_batch(model: Path) -> None:
     together = ask(LocalProvider(str(model), max_tokens=12), slots=[0, 1, 2])
     alone = [ask(LocalProvider(str(model), max_tokens=12), slots=[index])[0] for index in (0, 1, 2)]

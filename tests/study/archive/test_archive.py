@@ -32,6 +32,8 @@ from core.study.rows.study import Arm, Job, Prediction, Run, Sample, Study, Task
 from core.study.store import Store
 from tests.study.archive import whole_study
 
+pytestmark = pytest.mark.slow
+
 FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet")
 
 
@@ -78,7 +80,6 @@ def test_the_study_of_these_tests_has_rows_of_every_kind(whole: Store) -> None:
     assert len(filled) >= 21
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("format", "escaped"), [*((format, False) for format in FORMATS), ("csv", True)])
 def test_a_study_read_back_gives_the_same_files(
     whole: Store, other: Store, tmp_path: Path, format: Format, escaped: bool
@@ -266,7 +267,6 @@ HURT: dict[str, tuple[Callable[[Path], None], bool, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("hurt", HURT)
 def test_a_damaged_export_is_refused_in_a_sentence_and_nothing_is_stored(
     whole: Store, other: Store, tmp_path: Path, hurt: str
@@ -447,7 +447,6 @@ def test_every_column_of_every_table_of_a_study_is_exported() -> None:
     assert lacking == layout.KEYS | {("completion", "batch_id"), ("run", "job_id")}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_memory_does_not_grow_with_the_number_of_predictions(
     whole: Store, other: Store, tmp_path: Path, format: Format
@@ -476,7 +475,6 @@ def test_memory_does_not_grow_with_the_number_of_predictions(
     assert counts(other)["prediction"] >= 30_000
 
 
-@pytest.mark.slow
 def test_postgresql_reads_and_writes_the_same(whole: Store, migrated_postgresql_url: str, tmp_path: Path) -> None:
     environ = {"LITMUS_HOME": str(tmp_path / "pg"), "LITMUS_DATABASE": migrated_postgresql_url}
     server = store_module.open_store(settings_module.load(environ))

@@ -183,6 +183,7 @@ def test_a_file_that_is_written_by_hand_is_read_or_refused_in_a_sentence(
     check_labels(labels, Choices())
 
 
+@pytest.mark.slow
 @fuzz
 @given(
     first=ROWS,

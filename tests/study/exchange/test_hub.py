@@ -237,6 +237,7 @@ def push(
         return hub.push(session, task_id=letters.task.id, arms=arms, to=destination, with_real=with_real)
 
 
+@pytest.mark.slow
 def test_texts_are_pushed_privately_with_their_card_and_come_back_the_same(
     server: HubServer, store: Store, letters: Letters, tmp_path: Path
 ) -> None:

@@ -115,6 +115,7 @@ def test_other_kinds_of_file_give_the_same_samples(store: Store, tmp_path: Path,
     assert found.rejected == ({"not JSON": 1, "not a JSON object": 1} if kind == "jsonl" else {})
 
 
+@pytest.mark.slow
 def test_of_two_imports_of_one_file_at_once_the_second_says_that_it_was_imported_before(
     migrated_postgresql_url: str, tmp_path: Path
 ) -> None:

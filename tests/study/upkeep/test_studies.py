@@ -125,6 +125,7 @@ def test_a_copy_has_the_scores_of_its_original_and_later_changes_do_not_meet(sto
         assert [arm.name for arm in tasks.arms(session, first.id)] == ["real", "zero-shot"]
 
 
+@pytest.mark.slow
 def test_a_copy_says_which_rows_it_leaves_out_since_they_are_about_a_task_in_the_trash(store: Store) -> None:
     with store.write() as session:
         whole = whole_study.fill(session)

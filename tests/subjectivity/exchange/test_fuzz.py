@@ -165,6 +165,7 @@ def _sound(found: Answers, choices: Choices) -> None:
         assert len({" ".join(label.casefold().split()) for label in labels}) == len(labels)
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rows=ROWS, choices=CHOICES, known=KNOWN, seed=st.integers(0, 2**32),
@@ -190,6 +191,7 @@ def test_every_answer_of_any_file_is_kept_or_left_out_by_a_reason(
 WINNERS = ["left", "right", "tie", "x", "y", "a", "b", "A", "1", "2", "0", "", "both", "z", "X"]
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(

@@ -367,6 +367,7 @@ def test_comparisons_of_crowd_kit_name_the_winner(store: Store, study: Study, tm
     assert stored["winner"].tolist() == ["right", "left", "tie"]
 
 
+@pytest.mark.slow
 def test_postgresql_keeps_the_same(migrated_postgresql_url: str, tmp_path: Path) -> None:
     environ = {"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": migrated_postgresql_url}
     opened = store_module.open_store(settings_module.load(environ))

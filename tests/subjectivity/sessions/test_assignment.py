@@ -41,6 +41,7 @@ def test_an_item_gets_no_more_raters_than_wanted(sessions: Sessions) -> None:
     assert rated == [4, 4, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drawn", [1, 3, 7])
 def test_items_that_are_drawn_from_many_all_get_the_raters_wanted_and_no_more(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch, drawn: int

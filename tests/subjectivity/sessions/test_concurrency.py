@@ -72,6 +72,7 @@ def test_every_answer_of_raters_who_meet_at_the_last_items_is_stored_once(
     assert found.pairs.total() == len(told)
 
 
+@pytest.mark.slow
 def test_no_item_goes_to_more_raters_than_asked_for(settings: Settings) -> None:
     token = scarce(settings)
 
@@ -96,6 +97,7 @@ def test_raters_who_come_at_once_are_given_different_items_without_waiting_for_e
     assert len({item.id for item in given if item is not None}) == len(many)
 
 
+@pytest.mark.slow
 def test_who_finds_the_last_items_just_being_given_away_waits_to_know_what_is_left(
     migrated_postgresql_url: str, home_folder: Path
 ) -> None:
@@ -121,6 +123,7 @@ def test_who_finds_the_last_items_just_being_given_away_waits_to_know_what_is_le
     assert taken.id not in {item.id for item in others if item is not None}
 
 
+@pytest.mark.slow
 def test_a_file_of_ratings_that_comes_in_twice_at_once_is_stored_once(
     migrated_postgresql_url: str, home_folder: Path, tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ def test_sets_are_as_far_apart_as_passonneau_says(first: str, second: str, dista
     assert masi(first, second) == pytest.approx(distance, abs=1e-12)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(SETS, min_size=1, max_size=4), min_size=2, max_size=7))
 def test_alpha_of_sets_is_that_of_its_definition_over_pairs(items: list[list[str]]) -> None:
     rows = frame(*((f"i{i}", f"r{r}", label) for i, labels in enumerate(items) for r, label in enumerate(labels)))
@@ -152,6 +153,7 @@ def test_alpha_does_not_change_with_the_order_of_rows_or_the_names_of_labels(
     pd.testing.assert_frame_equal(agreement.by_item(ratings), agreement.by_item(ratings.sample(frac=1, random_state=1)))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(1, 4), min_size=2, max_size=8).filter(lambda labels: len(set(labels)) > 1),
     st.sampled_from(list(Level)),
@@ -165,6 +167,7 @@ def test_alpha_is_1_when_all_raters_agree(labels: list[int], level: Level) -> No
     assert agreement.summary(ratings).mean_majority_agreement == 1
 
 
+@pytest.mark.slow
 @given(LISTS, st.floats(0.1, 10), st.floats(-5, 5))
 def test_interval_alpha_does_not_change_with_the_unit_or_the_zero(
     items: list[list[int]], scale: float, shift: float
@@ -330,6 +333,7 @@ def test_a_million_ratings_take_little_memory(kind: str) -> None:
     assert peak < 100e6
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)  # 0.1 s on a quiet core
 @pytest.mark.parametrize("count", [agreement.summary, agreement.by_item, aggregation.majority, consistency.by_rater])
 def test_texts_in_place_of_labels_are_one_sentence_and_take_no_gigabytes(

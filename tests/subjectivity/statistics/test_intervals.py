@@ -22,6 +22,7 @@ def from_counts(*items: tuple[int, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["item_id", "rater_id", "label"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("items", "prevalence"), [(20, "even"), (20, "skewed"), (50, "even"), (50, "skewed"), (100, "even")]
 )

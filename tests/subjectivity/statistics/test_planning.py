@@ -73,6 +73,7 @@ def test_the_items_planned_bring_the_width_asked_for() -> None:
     assert np.mean(widths) == pytest.approx(0.15, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_narrower_interval_never_takes_fewer_ratings() -> None:
     ratings = rated(60, per_item=3)
 

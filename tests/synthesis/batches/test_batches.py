@@ -144,6 +144,7 @@ def test_a_batch_that_ends_early_still_pays_in_what_it_answered(store: Store, ar
     assert_nothing_is_paid_twice(server, store, arm)
 
 
+@pytest.mark.slow
 def test_lines_that_fail_are_asked_again_and_malformed_answers_are_counted(store: Store, arm: Arm) -> None:
     with LlmServer(rate_500=0.2, rate_429=0.1, rate_malformed=0.1, seed=3) as server:
         made = fill(store, arm, provider_at(server.url), per_label=100)
@@ -193,6 +194,7 @@ def test_a_refused_parameter_is_left_out_of_the_next_batch(store: Store, arm: Ar
     assert all("temperature" not in row.request for row in completions(store, arm))
 
 
+@pytest.mark.slow
 def test_the_budget_bounds_what_a_batch_may_cost(store: Store, arm: Arm) -> None:
     most = 0.5
     with LlmServer() as server:
@@ -290,6 +292,7 @@ def test_killed_after_the_answers_are_stored_no_label_is_given_up(store: Store, 
     assert_nothing_is_paid_twice(server, store, arm)
 
 
+@pytest.mark.slow
 def test_killed_before_a_batch_is_collected_a_lost_request_counts_once(store: Store, arm: Arm) -> None:
     with LlmServer(batch_drops=1) as server:  # one request of each batch is lost
         with killed_before_a_batch_is_collected(store):
@@ -411,6 +414,7 @@ def written_requests(store: Store, arm: Arm, path: Path) -> list[dict[str, Any]]
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_an_answer_in_a_file_is_stored_with_what_was_sent_though_texts_came_and_the_arm_was_renamed(
     store: Store, labels: list[Label], make_arm: Callable[[str], Arm], tmp_path: Path
 ) -> None:
@@ -589,6 +593,7 @@ def test_a_batch_goes_on_without_what_the_model_does_not_take_and_says_so(store:
     assert made.kept == 40 and [len(parts) for parts in made.not_taken.values()] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget_usd", [100.0, None])
 def test_requests_that_nothing_is_heard_of_count_with_what_they_may_have_cost(
     store: Store, arm: Arm, budget_usd: float | None

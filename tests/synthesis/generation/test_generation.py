@@ -85,6 +85,7 @@ def recorded(arm: Arm, labels: list[Label], answers: list[str]) -> RecordedProvi
     return RecordedProvider({(arm.name, labels[0].name): lines, (arm.name, labels[1].name): other})
 
 
+@pytest.mark.slow
 def test_an_unsteady_endpoint_fills_its_quota_and_a_rerun_asks_nothing(
     store: Store, arm: Arm, labels: list[Label]
 ) -> None:
@@ -379,6 +380,7 @@ def start(settings: Settings, arm: Arm, url: str, *, per_label: int, concurrency
     return subprocess.Popen(command, cwd=settings.home, env=environment)
 
 
+@pytest.mark.slow
 def test_a_killed_generation_goes_on_and_pays_no_stored_slot_twice(store: Store, settings: Settings, arm: Arm) -> None:
     with LlmServer(latency=0.05) as server:
         process = start(settings, arm, server.url, per_label=300)

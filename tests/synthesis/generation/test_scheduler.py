@@ -53,6 +53,7 @@ def texts_of(store: Store, arm: Arm, status: str) -> list[Sample]:
         return list(session.scalars(found.order_by(Sample.id)))
 
 
+@pytest.mark.slow
 def test_several_models_take_conversations_in_turn_each_at_its_price_also_after_a_stop(store: Store, arm: Arm) -> None:
     with LlmServer(latency=0.01) as server:
         models = [provider_at(server.url, price=PRICE), provider_at(server.url, "gpt-4o-mini", price=CHEAP)]
@@ -110,6 +111,7 @@ def test_a_text_handed_over_for_rewriting_does_not_come_back_as_it_was(
     assert all(len(row.source_ids) == 2 for row in completions(store, arm))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("budget_usd", "sentence"), [(50.0, "may be billed all the same"), (1.0, "budget of .1 is")])
 def test_answers_that_got_lost_count_with_all_they_held(
     store: Store, arm: Arm, budget_usd: float, sentence: str
@@ -248,6 +250,7 @@ def test_an_answer_whose_slot_is_taken_is_dropped_without_losing_the_others(
     assert [row.slot for row in kept] == [77]
 
 
+@pytest.mark.slow
 def test_what_a_person_rejects_while_an_arm_is_filled_does_not_come_again(
     store: Store, arm: Arm, labels: list[Label]
 ) -> None:

@@ -37,6 +37,7 @@ def is_slow(work: Callable[[str], object], end: str, run: str) -> bool:
     return min(seconds(work, twice) for _ in range(3)) > 3 * min(seconds(work, once) for _ in range(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("expected", [1, 10])
 def test_twice_the_length_takes_about_twice_the_time_to_parse(end: str, expected: int) -> None:

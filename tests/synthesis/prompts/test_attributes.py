@@ -15,6 +15,7 @@ def grid(sizes: list[int]) -> dict[str, list[str]]:
     return {f"axis{at}": [str(value) for value in range(size)] for at, size in enumerate(sizes)}
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(sizes=GRIDS, seed=st.integers(0, 99))
 def test_every_combination_comes_once_in_every_round(sizes: list[int], seed: int) -> None:

@@ -161,6 +161,7 @@ def test_a_slow_endpoint_is_not_waited_for(store: Store, arm: Arm) -> None:
     assert tried.error is not None and "did not answer within 0.1 seconds" in tried.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_taxonomy", [False, True])
 def test_no_more_calls_are_made_side_by_side_than_allowed(store: Store, arm: Arm, is_taxonomy: bool) -> None:
     now: list[str] = []
@@ -190,6 +191,7 @@ def test_a_draft_that_cannot_be_sent_is_refused_before_anything_is_asked(store: 
         assert server.counts()["requests"] == 0
 
 
+@pytest.mark.slow
 def test_the_estimate_from_tried_calls_holds_what_generation_takes(store: Store, arm: Arm, labels: list[Label]) -> None:
     with LlmServer(rate_malformed=0.2, seed=3) as server:
         trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=provider_of(server), calls=20)

@@ -60,6 +60,7 @@ def test_texts_without_words_and_a_single_label_get_the_commonest_label() -> Non
     assert classifiers.tfidf(["one two", "three"], ["a", "a"], ["four five"]) == ["a"]
 
 
+@pytest.mark.slow
 def test_every_arm_is_fitted_on_the_texts_of_its_runs_and_no_fit_is_made_twice(store: Store, task: Task) -> None:
     planned(store, task, arms=["real", "zero-shot"], seeds=[0, 4])
 

@@ -49,6 +49,7 @@ def test_a_student_is_planned_once_and_trains_on_the_whole_pool(store: Store, ta
     assert {(run.n_train, run.purpose) for run in first} == {(8, Purpose.SEED_STUDENT)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", ["postgresql"], indirect=True)  # SQLite lets one transaction write at a time
 def test_two_clicks_at_once_plan_each_student_once(store: Store, task: Task) -> None:
     add_pool(store, task)
@@ -62,6 +63,7 @@ def test_two_clicks_at_once_plan_each_student_once(store: Store, task: Task) -> 
         assert [run.id for run in second.result()] == [run.id for run in first]
 
 
+@pytest.mark.slow
 def test_a_trained_student_is_a_baseline_and_no_run_of_the_comparison(store: Store, task: Task) -> None:
     add_pool(store, task)
     planned = plan(store, task)
@@ -81,6 +83,7 @@ def test_a_trained_student_is_a_baseline_and_no_run_of_the_comparison(store: Sto
     assert student.words == "seed student (minilm) on the few-shot pool" and not student.is_fixed
 
 
+@pytest.mark.slow
 def test_a_student_of_another_pool_is_not_shown(store: Store, task: Task) -> None:
     add_pool(store, task)
     planned = plan(store, task, SETTINGS.model_copy(update={"steps": 1}))

@@ -69,6 +69,7 @@ def forget(store: Store) -> None:
         session.execute(update(Run).values(finished_at=None, facts={}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{}, {"steps": 60, "stop": "early", "learning_rate": 5e-3}, {"class_weights": "balanced"}], ids=str
 )
@@ -94,6 +95,7 @@ def test_a_training_killed_twice_ends_bit_for_bit_like_one_that_was_not(
     assert list(kept.path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_seconds_of_a_run_are_those_of_all_its_processes(
     store: Store, task: Task, tiny: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +120,7 @@ def test_the_seconds_of_a_run_are_those_of_all_its_processes(
     assert 2 < facts["seconds_before"] < facts["seconds"] < facts["seconds_before"] + took
 
 
+@pytest.mark.slow
 def test_a_training_killed_again_and_again_before_its_next_checkpoint_ends_as_failed(
     store: Store, task: Task, tiny: Path, tmp_path: Path
 ) -> None:
@@ -157,6 +160,7 @@ def told_until(tell: Callable[[progress.Progress], None], step: int) -> Any:
     return report
 
 
+@pytest.mark.slow
 def test_a_pause_keeps_every_step_although_no_checkpoint_is_due(
     store: Store, task: Task, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +186,7 @@ def test_a_pause_keeps_every_step_although_no_checkpoint_is_due(
     assert result(store, run_id) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_said_and_the_run_starts_anew(
     store: Store, task: Task, tiny: Path, tmp_path: Path
 ) -> None:
@@ -199,6 +204,7 @@ def test_a_damaged_checkpoint_is_said_and_the_run_starts_anew(
         kept.remove(run_id)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_conditions_is_not_used(store: Store, task: Task, tiny: Path, tmp_path: Path) -> None:
     run_id, said = plan_run(store, task, tiny), list[str]()
     kept = Folder(tmp_path / "kept", 0, said.append)

@@ -79,6 +79,7 @@ def test_a_kept_model_loads_by_its_folder_and_gives_the_stored_answers_under_the
     assert not list(kept.path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_model_card_says_the_task_the_texts_the_scores_with_intervals_and_that_texts_are_synthetic(
     store: Store, task: Task, settings: Settings, encoder: str
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_run_is_in_one_job_at_a_time_also_if_its_model_is_kept(
         assert carried.run_ids(own) == [second] and carried.run_ids(others) == [first, third]
 
 
+@pytest.mark.slow
 def test_of_the_seeds_of_an_arm_the_best_alone_stays_and_a_job_that_runs_again_trains_no_other(
     store: Store, task: Task, settings: Settings, encoder: str
 ) -> None:
@@ -180,6 +182,7 @@ class SharedModels(Models):
         return super().remove(run_id)
 
 
+@pytest.mark.slow
 def test_a_model_that_the_job_of_another_seed_has_removed_fails_no_training(
     store: Store, task: Task, settings: Settings, encoder: str
 ) -> None:

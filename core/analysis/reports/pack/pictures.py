@@ -20,6 +20,7 @@ import plotly.offline
 from core.errors import StudyError
 
 BROWSERS = (
+    "chromium-headless-shell",
     "chromium",
     "chromium-browser",
     "google-chrome",

@@ -26,6 +26,8 @@ from tests.analysis.reports.pack.test_pack import elsewhere, no_browser  # noqa:
 from tests.finished_study import LABELS, make_task
 from tests.texts import keep_new
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {"passes": 3.0, "least_steps": 5, "batch_size": 8}
 
 
@@ -112,7 +114,6 @@ def test_curves_that_one_entry_cannot_say_are_named(store: Store, study: Study, 
     assert "t: 1 run of a learning curve with other settings; study.yaml leaves such runs out." in notes
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("no_browser")
 @pytest.mark.parametrize(
     ("kept", "asked"),

@@ -126,6 +126,7 @@ def test_a_study_without_runs_or_ratings_has_a_pack_with_a_checked_study_file(
         assert not re.search(r"\b(nan|None)\b", path.read_text()), path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_browser")
 def test_names_from_people_stay_text_in_every_part(store: Store, tmp_path: Path) -> None:
     name = "<script>alert(1)</script> 50% of a_b & {c} \\input{d} [x] $y$ #z"

@@ -19,6 +19,8 @@ from core.synthesis.generation import standing
 from tests import measured
 from tests.study.archive import whole_study
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def study(store: Store) -> Study:
