@@ -25,7 +25,7 @@ sample: $(USE)
 
 # With AGAIN=1 what failed beside other tests is run once more, alone; it stays named above, and if it fails again, so does this.
 test: $(DEV)
-	export LITMUS_FUZZ=$(or $(LITMUS_FUZZ),300); $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+	export LITMUS_FUZZ=$(or $(LITMUS_FUZZ),100); $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 		|| { [ $$? -eq 1 ] && [ "$(AGAIN)" = 1 ] && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 check: $(DEV)

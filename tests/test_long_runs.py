@@ -1,4 +1,4 @@
-"""Whatever reads strange text takes a time that grows with its length, also for 80,000 equal letters: nothing backtracks for hours."""
+"""Whatever reads strange text takes a time that grows with its length, also for 40,000 equal letters: nothing backtracks for hours."""
 
 import contextlib
 import signal
@@ -18,8 +18,8 @@ from core.subjectivity.exchange import formats, pseudonyms
 from core.synthesis.parsing import texts
 from core.synthesis.prompts import grid
 
-LENGTH = 80_000
-LIMIT_S = 8  # the longest takes a fraction of a second, with the square of the length it is a minute or more
+LENGTH = 40_000
+LIMIT_S = 5  # the longest takes a fraction of a second; with the square of the length it would be a quarter of a minute or more
 UNITS = [
     " ", "a", "1", "@", "\n", "[", "{", '"', "'", "-", "*", "_", "a ", "a@", "1.", "a.", "\\", "`", "$", "<", "&", "#", "|", ", ", "=", "A",
     "/", "(", "é", ":", "\t\n", " \n", "a\n", "**a", "[a", "](", "<a", "<style", "- a\n", "1. ", '{"a":', '["', "\u200b", "<think>", "```",

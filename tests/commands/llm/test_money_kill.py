@@ -28,13 +28,14 @@ from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from tests.command_line import ROOT
 from tests.llm_server import LlmServer
+from tests.simulations.sizes import STUDIES
 
 WRITER, JUDGE = "writer", "judge"
 PRICE = Price(model=WRITER, input_usd_per_million=1.0, output_usd_per_million=2.0)
 MOST_TOKENS = 40
 KILLS = 5
 MOST_STARTS = 80
-SEEDS = range(1, 11 if os.environ.get("LITMUS_SIMULATE") else 3)
+SEEDS = range(1, 1 + max(1, STUDIES // 100))
 LATENCY_S = 0.04
 ROUNDING = 1e-12
 

@@ -419,10 +419,10 @@ def test_an_answer_in_a_file_is_stored_with_what_was_sent_though_texts_came_and_
     store: Store, labels: list[Label], make_arm: Callable[[str], Arm], tmp_path: Path
 ) -> None:
     few, file, back = few_shot(store, labels, make_arm), tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
-    sent = written_requests(store, few, file)
+    sent, real = written_requests(store, few, file), make_arm("real")
 
     with store.write() as session:
-        add_real(session, make_arm("real"), labels, range(20, 40))
+        add_real(session, real, labels, range(20, 40))
         arms.rename(session, few.id, "few-shot-2")
     back.write_text(repeating_what_was_shown(sent))
     found, again = (files.from_batch_file(store, arm_id=few.id, per_label=2, path=back, now=1.0) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Parsing under 20,000 made-up answers: no error, no invented word, and a reason for each dropped word.
+"""Parsing under 2,000 made-up answers (20,000 in `make simulate`): no error, no invented word, and a reason for each dropped word.
 
 Every word of an answer is used once, such as `слово17z`, so that each word can be looked for in the result of the parser.
 """
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from core.llm import text as llm_text
 from core.synthesis.parsing import texts
+from tests.simulations.sizes import STUDIES
 
 WORD = re.compile(r"[^\W\d_]+\d+z")
 SCRIPTS = ("word", "слово", "言葉", "كلمة", "शब्द", "mot", "Wort", "λέξη", "말")
@@ -193,7 +194,8 @@ def test_made_up_answers_are_read_without_loss_or_invention(answer: Answer) -> N
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.simulation
+@settings(max_examples=20 * STUDIES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(answer=st.integers(0, 2**63).map(random.Random).map(made_up))
-def test_twenty_thousand_made_up_answers_are_read_without_loss_or_invention(answer: Answer) -> None:
+def test_thousands_of_made_up_answers_are_read_without_loss_or_invention(answer: Answer) -> None:
     check(answer)
