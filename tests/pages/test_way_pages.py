@@ -98,6 +98,9 @@ def test_the_way_ends_at_the_verdict_with_what_can_be_done_next(app: AppTest, ho
     assert "Next:" not in words(app)
     app.button(key="way.report").click().run()
     assert app.title[0].value == "Report"
+    assert "share the verdict" in words(app) and "Next:" not in words(app)
+    app.button(key="way.verdict").click().run()
+    assert app.title[0].value == "Verdict"
 
 
 def test_go_to_check_shows_the_texts_that_a_model_wrote(app: AppTest, home: Store, tmp_path: Path) -> None:

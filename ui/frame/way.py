@@ -25,6 +25,10 @@ PAUSED = {
     "campaigns": "The rating by an LLM is paused",
     "train": "Training is paused",
 }
+ENDS = {  # page on which a way ends -> what to do there, and the pages to go to
+    "verdict": ("read the verdict and share it", (("report", "Share a report"), ("present", "Present it"))),
+    "report": ("share the verdict", (("verdict", "Read the verdict"), ("present", "Present it"))),
+}
 
 
 def title(text: str, study: Study) -> None:
@@ -97,8 +101,8 @@ def _draw_begin(study: Study) -> None:
 def _draw_next(here: Way, page: str, *, is_one_of_many: bool) -> None:
     """Draw the next step in words, with a button that opens its page; while a job works on it, the step to do meanwhile."""
     following, lead = here.next, "**Next:**"
-    if following.page == page == "verdict":
-        _draw_end(here)
+    if following.page == "verdict" and page in ENDS:
+        _draw_end(here, page)
         return
     if following.is_paused and following.doing.resumes_at is None:
         _draw_paused(following)
@@ -139,17 +143,18 @@ def _draw_paused(step: Step) -> None:
             st.switch_page(links.page_file("jobs"))
 
 
-def _draw_end(here: Way) -> None:
-    """Say on the page of the verdict that the way ends there, and what can be done with a verdict or against its doubts."""
+def _draw_end(here: Way, page: str) -> None:
+    """Say on the pages of the verdict that the way ends there, and what can be done with a verdict or against its doubts."""
+    what, others = ENDS[page]
     more = "more seeds, more test texts" + (" and ratings" if here.meanwhile else "")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f"**The last step of {words.plain(shown(here.task))}:** read the verdict and share it; {more} make it surer.",
+            f"**The last step of {words.plain(shown(here.task))}:** {what}; {more} make it surer.",
             width="content",
         )
-        for page, label in (("report", "Share a report"), ("present", "Present it")):
-            if st.button(label, key=f"way.{page}"):
-                st.switch_page(links.page_file(page))
+        for other, label in others:
+            if st.button(label, key=f"way.{other}"):
+                st.switch_page(links.page_file(other))
 
 
 def _mark(step: Step, here: Way) -> str:
