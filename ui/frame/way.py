@@ -27,7 +27,7 @@ PAUSED = {
 }
 ENDS = {  # page on which a way ends -> what to do there, and the pages to go to
     "verdict": ("read the verdict and share it", (("report", "Share a report"), ("present", "Present it"))),
-    "report": ("share the verdict", (("verdict", "Read the verdict"), ("present", "Present it"))),
+    "report": ("share the verdict", (("verdict", "Read it"), ("present", "Present it"))),
 }
 
 
