@@ -222,6 +222,21 @@ def test_files_and_functions_stay_short() -> None:
     assert not too_long
 
 
+def test_every_public_function_and_class_says_what_it_is_for() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}:{node.name}"
+        for folder in ("core", "ui")
+        for path in (ROOT / folder).rglob("*.py")
+        if "migrations" not in path.parts
+        for node in parsed(path).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and ast.get_docstring(node) is None
+    ]
+
+    assert silent == []
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.name)
 def test_every_benchmark_says_how_it_is_run(path: Path) -> None:
     said = ast.get_docstring(parsed(path)) or ""

@@ -18,6 +18,7 @@ from core.study.rows.study import Task
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command compare to the program."""
     app.command("compare")(compare)
 
 

@@ -14,6 +14,7 @@ from core.training.curve import USUAL, CurveRequest, size_of
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command curve to the program."""
     app.command("curve")(curve)
 
 

@@ -47,6 +47,7 @@ Cut = Annotated[list[float] | None, typer.Option(help="A limit that cuts numbers
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command import to the program."""
     app.command("import")(bring_in)
 
 

@@ -23,6 +23,8 @@ COLUMNS = ["id", "title", "state", "attempt", "done", "total", "error"]
 
 
 class Action(StrEnum):
+    """What `litmus jobs` does with a job."""
+
     LIST = "list"
     PAUSE = "pause"
     RESUME = "resume"
@@ -43,6 +45,7 @@ CHANGES = {
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands jobs and train-runs to the program."""
     app.command("jobs")(jobs)
     app.command("train-runs", hidden=True)(train_runs)
 

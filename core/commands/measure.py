@@ -21,6 +21,7 @@ from core.study.rows.study import Task
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command measure to the program."""
     app.command("measure")(measure)
 
 

@@ -19,6 +19,7 @@ from core.study import tasks
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command plan to the program."""
     app.command("plan")(plan)
 
 

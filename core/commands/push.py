@@ -17,6 +17,7 @@ from core.study.rows.kinds import ArmKind
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command push to the program."""
     app.command("push")(push)
 
 

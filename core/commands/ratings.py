@@ -24,6 +24,7 @@ Replace = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command ratings to the program."""
     app.command("ratings")(import_or_export)
 
 

@@ -23,6 +23,7 @@ from core.training.kept.folder import Keep
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands run and demo to the program."""
     app.command("run")(run)
     app.command("demo")(demo)
 

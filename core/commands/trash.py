@@ -19,6 +19,8 @@ from core.wording import listed
 
 
 class Action(StrEnum):
+    """What `litmus trash` does with what is named."""
+
     LIST = "list"
     PUT = "put"
     RESTORE = "restore"
@@ -36,6 +38,7 @@ OPTIONS = {
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command trash to the program."""
     app.command("trash")(use)
 
 

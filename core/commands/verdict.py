@@ -24,6 +24,7 @@ OVER = 3  # the exit code if the expected gap lies above --fail-over
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command verdict to the program."""
     app.command("verdict")(verdict)
 
 

@@ -320,6 +320,7 @@ def _note(message: str, job: Job | None = None, *, words: str = "") -> None:
 
 
 def main() -> None:
+    """Run the runner from a terminal, until no job has been left for `--idle` seconds."""
     parser = argparse.ArgumentParser(prog="python -m core.jobs.runner", description="Start and stop background jobs.")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="end after this many seconds without a job")
     idle, settings = parser.parse_args().idle, settings_module.load()

@@ -320,4 +320,5 @@ def _by(judge: str) -> Select[Judgement]:
 
 
 def is_by(judge: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions of a query for the judgements of a judge, by the name of its model."""
     return Judgement.kind == JudgementKind.JUDGE, Judgement.judge == judge

@@ -249,6 +249,7 @@ def kept_samples(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
 
 
 def labels_without_samples(samples: pd.DataFrame, labels: Sequence[str]) -> str:
+    """The labels that no sample of a table has, quoted and joined by commas; "" if each has one."""
     return ", ".join(repr(label) for label in labels if label not in set(samples["label"]))
 
 

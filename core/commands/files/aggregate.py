@@ -12,6 +12,7 @@ from core.subjectivity.statistics import aggregation
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command aggregate to the program."""
     app.command("aggregate")(aggregate)
 
 

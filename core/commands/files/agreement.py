@@ -20,6 +20,7 @@ SETS_COUNT = (
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command agreement to the program."""
     app.command("agreement")(agree)
 
 

@@ -45,6 +45,7 @@ class Collection:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command diversity to the program."""
     app.command("diversity")(measure_diversity)
 
 

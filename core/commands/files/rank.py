@@ -11,6 +11,7 @@ from core.subjectivity.statistics import ranking
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command rank to the program."""
     app.command("rank")(rank)
 
 

@@ -16,6 +16,7 @@ DECIMAL_COMMA = r"^([-+]?\d*),(\d+)(\s*%?)$"
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command regress to the program."""
     app.command("regress")(regress)
 
 

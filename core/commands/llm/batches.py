@@ -19,6 +19,7 @@ PerLabel = Annotated[int, typer.Option(min=1, max=1_000_000, help="Texts to keep
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands requests, answers and batches to the program."""
     app.command("requests")(requests)
     app.command("answers")(answers)
     app.command("batches")(under_way)

@@ -22,6 +22,7 @@ from core.synthesis.limits import Limits
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command contamination to the program."""
     app.command("contamination")(contamination)
 
 

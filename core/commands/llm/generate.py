@@ -27,6 +27,7 @@ from core.synthesis.generation import standing
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command generate to the program."""
     app.command("generate")(generate)
 
 

@@ -34,6 +34,7 @@ WithoutQuestion = Annotated[bool, typer.Option("--yes", help="Ask without the qu
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command judge to the program."""
     app.command("judge")(judge)
 
 

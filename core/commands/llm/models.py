@@ -18,6 +18,8 @@ STEPS = 3
 
 
 class Action(StrEnum):
+    """What `litmus models` does with a model."""
+
     LIST = "list"
     ADD = "add"
     KEEP = "keep"
@@ -25,6 +27,7 @@ class Action(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command models to the program."""
     app.command("models")(use)
 
 

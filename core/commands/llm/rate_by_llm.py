@@ -15,6 +15,7 @@ from core.subjectivity.sessions import campaigns
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command rate-by-llm to the program."""
     app.command("rate-by-llm")(rate_by_llm)
 
 

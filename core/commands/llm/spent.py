@@ -16,6 +16,7 @@ SUMS = ("stored_usd", "held_usd", "lost_usd", "most_usd")
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command spent to the program."""
     app.command("spent")(spent)
 
 

@@ -30,6 +30,7 @@ DRAFT = TypeAdapter(Draft)
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command try to the program."""
     app.command("try")(try_prompt)
 
 

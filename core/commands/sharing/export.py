@@ -13,6 +13,7 @@ from core.study.archive.layout import Format
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command export to the program."""
     app.command("export")(export)
 
 

@@ -15,6 +15,7 @@ from core.subjectivity.levels import Measure
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command report to the program."""
     app.command("report")(report)
 
 

@@ -17,6 +17,7 @@ from core.study.rows.study import Task
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command baselines to the program."""
     app.command("baselines")(baselines)
 
 

@@ -21,6 +21,7 @@ from core.training.settings import first_seeds, with_length
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command freeze to the program."""
     app.command("freeze")(freeze)
 
 

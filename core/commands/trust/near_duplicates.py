@@ -24,6 +24,7 @@ class Side(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command near-duplicates to the program."""
     app.command("near-duplicates")(near_duplicates)
 
 

@@ -13,6 +13,7 @@ from core.upkeep import restore as restoring
 
 
 def register(app: typer.Typer) -> None:
+    """Add the commands backup and restore to the program."""
     app.command("backup")(backup)
     app.command("restore")(restore)
 

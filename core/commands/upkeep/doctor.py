@@ -11,6 +11,7 @@ from core.upkeep import doctor as examination
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command doctor to the program."""
     app.command("doctor")(doctor)
 
 

@@ -199,6 +199,7 @@ def is_swapped(session: Session, campaign: Campaign, item: Item, rng: random.Ran
 
 
 def was_swapped(comparison: Comparison, item: Item) -> bool:
+    """Whether the rater saw the sides of the item the other way round; False for an item without sides."""
     if item.left_sample_id is not None:
         return comparison.left_sample_id != item.left_sample_id
     return item.left_task_id is not None and comparison.left_task_id != item.left_task_id
