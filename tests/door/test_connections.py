@@ -5,8 +5,9 @@ import resource
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import aiohttp
 import psutil
@@ -48,11 +49,26 @@ def echoing() -> Iterator[str]:
     thread.join()
 
 
-async def speak(http: aiohttp.ClientSession, url: str, **headers: str) -> aiohttp.ClientWebSocketResponse:
-    opened = await http.ws_connect(url, headers=headers)
-    await opened.send_str("hello")
-    assert await opened.receive_str(timeout=20) == "hello"
-    return opened
+class Crowd:
+    """Opens websockets, and closes them all in the end."""
+
+    def __init__(self, http: aiohttp.ClientSession, opened: AsyncExitStack) -> None:
+        self.http, self._opened = http, opened
+
+    async def open(self, url: str, **how: Any) -> aiohttp.ClientWebSocketResponse:
+        return await self._opened.enter_async_context(self.http.ws_connect(url, **how))
+
+    async def speak(self, url: str, **headers: str) -> aiohttp.ClientWebSocketResponse:
+        opened = await self.open(url, headers=headers)
+        await opened.send_str("hello")
+        assert await opened.receive_str(timeout=20) == "hello"
+        return opened
+
+
+@asynccontextmanager
+async def crowd() -> AsyncIterator[Crowd]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http, AsyncExitStack() as opened:
+        yield Crowd(http, opened)
 
 
 async def still_open(idle: list[aiohttp.ClientWebSocketResponse]) -> int:
@@ -63,39 +79,39 @@ async def still_open(idle: list[aiohttp.ClientWebSocketResponse]) -> int:
 
 @pytest.mark.slow
 def test_silent_websockets_make_room_and_speaking_ones_stay(echoing: str) -> None:
-    async def crowd() -> int:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-            first = await speak(http, echoing)
-            idle = [await http.ws_connect(echoing) for _ in range(IDLE)]
-            last = await speak(http, echoing)
+    async def left() -> int:
+        async with crowd() as people:
+            first = await people.speak(echoing)
+            idle = [await people.open(echoing) for _ in range(IDLE)]
+            last = await people.speak(echoing)
             for each in (first, last):
                 await each.send_str("again")
                 assert await each.receive_str(timeout=20) == "again"
             return await still_open(idle)
 
-    assert asyncio.run(crowd()) <= 20
+    assert asyncio.run(left()) <= 20
 
 
 @pytest.mark.slow
 def test_one_address_cannot_take_every_place_and_a_full_server_says_so(echoing: str) -> None:
-    async def crowd() -> tuple[int, int, str]:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-            kept = [await speak(http, echoing, **{"X-Forwarded-For": "203.0.113.7"}) for _ in range(20)]
-            refused = await status(http, "203.0.113.7")
-            kept += [await speak(http, echoing, **{"X-Forwarded-For": "203.0.113.8"}) for _ in range(20)]
-            full = await status(http, "203.0.113.9")
+    async def answers() -> tuple[int, int, str]:
+        async with crowd() as people:
+            kept = [await people.speak(echoing, **{"X-Forwarded-For": "203.0.113.7"}) for _ in range(20)]
+            refused = await status(people, "203.0.113.7")
+            kept += [await people.speak(echoing, **{"X-Forwarded-For": "203.0.113.8"}) for _ in range(20)]
+            full = await status(people, "203.0.113.9")
             await kept[0].close()
             await asyncio.sleep(0.2)
-            await speak(http, echoing, **{"X-Forwarded-For": "203.0.113.9"})
+            await people.speak(echoing, **{"X-Forwarded-For": "203.0.113.9"})
             return refused, full, "in"
 
-    async def status(http: aiohttp.ClientSession, address: str) -> int:
+    async def status(people: Crowd, address: str) -> int:
         with suppress(aiohttp.WSServerHandshakeError):
-            await http.ws_connect(echoing, headers={"X-Forwarded-For": address})
+            await people.open(echoing, headers={"X-Forwarded-For": address})
             return 101
         return 503
 
-    assert asyncio.run(crowd()) == (503, 503, "in")
+    assert asyncio.run(answers()) == (503, 503, "in")
 
 
 def test_the_number_of_websockets_follows_the_limit_on_open_files() -> None:
@@ -115,18 +131,18 @@ def test_250_idle_websockets_do_not_shut_the_dashboard(server: Server) -> None:
     process = psutil.Process(server.process.pid)
     headers = {"Origin": server.url}
 
-    async def crowd() -> tuple[bool, int]:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+    async def come() -> tuple[bool, int]:
+        async with crowd() as people:
             stream = f"{server.url}/_stcore/stream"
-            idle = [await http.ws_connect(stream, headers=headers, protocols=["streamlit"]) for _ in range(IDLE)]
-            tab = Tab(http, server.url, "jobs")
+            idle = [await people.open(stream, headers=headers, protocols=["streamlit"]) for _ in range(IDLE)]
+            tab = Tab(people.http, server.url, "jobs")
             await tab.open()
             left = await still_open(idle)
             is_in = "There is no study yet." in tab.texts() or "Jobs" in tab.texts()
             await tab.close()
             return is_in, left
 
-    is_in, left = asyncio.run(crowd())
+    is_in, left = asyncio.run(come())
 
     assert is_in
     assert left <= connections.SILENT_EACH
