@@ -40,6 +40,7 @@ def test_the_published_scores_are_shares_of_known_tasks_and_say_whether_they_wer
     assert set(scores["status"]) == {"quoted at second hand", beside_paper.RECALLED}
 
 
+@pytest.mark.slow
 def test_tasks_are_matched_by_name_title_or_alias_alone(store: Store) -> None:
     found = beside(store, {"AG's News": 0.1, "headline_sarcasm": 0.3, "film_sentiment": 0.2})
 
@@ -74,6 +75,7 @@ def test_directions_and_the_order_of_four_tasks_are_compared(store: Store) -> No
     assert found.ranks[0].p == pytest.approx(18 / 24)  # 18 of the 24 orders are at least as far from 0
 
 
+@pytest.mark.slow
 def test_three_tasks_have_no_order_that_could_be_compared(store: Store) -> None:
     found = beside(store, {"ag_news": 0.02, "imdb": 0.1, "humor": 0.4})
 

@@ -89,6 +89,7 @@ def test_import_prints_one_json_object_and_a_second_task_file_keeps_to_the_label
     assert json.loads(second)["rejected"] == {"unknown label 'cross'": 1}
 
 
+@pytest.mark.slow
 def test_generate_reaches_its_quota_and_asks_nothing_the_second_time(call: CommandLine, tmp_path: Path) -> None:
     call("import", letters(tmp_path), "--task", "mood", "--arm", "real")
     with LlmServer(rate_429=0.05, rate_malformed=0.05, retry_after=0.2, seed=3, models=["m"]) as llm:

@@ -102,6 +102,7 @@ def test_a_real_arm_that_learned_nothing_gives_no_verdict(store: Store, call: Co
     assert json.loads(said.stdout)["headline"].startswith("No verdict yet: the real arm is no better than chance")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seeds", "said"), [(0, "From a weak assumption alone"), (1, "From a weak assumption alone"), (3, "zero-shot: ")]
 )

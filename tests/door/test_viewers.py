@@ -52,6 +52,7 @@ def viewer(home: Store, home_folder: Path) -> AppTest:
     return page.run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("button", ["change", "sneak"])
 def test_what_writes_refuses_a_viewer_in_one_sentence(viewer: AppTest, home: Store, button: str) -> None:
     viewer.button(key=button).click().run()

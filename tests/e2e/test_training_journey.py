@@ -14,6 +14,7 @@ from core.study.rows.study import Job, Run, Sample
 from core.study.splits import equal_texts
 from core.study.store import Store
 from tests.e2e import walking
+from tests.jobs.bench import until
 from tests.texts import keep_new
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def test_a_sweep_is_planned_watched_cancelled_tried_again_and_read(
 
     # the other job is still training: what was waited for before Retry came is waited for here
     expect(page.get_by_text("6 runs planned: 6 done")).to_be_visible(timeout=5 * walking.PATIENCE)
+    until(lambda: state_of(store, stopped) == JobState.DONE)  # a job ends a moment after its last run
     with store() as session:
-        assert session.get_one(Job, stopped).state == JobState.DONE
         assert all(run.finished_at for run in session.query(Run))
     open_run(page)
     page.get_by_text(re.compile("^(real|zero-shot) mistakes \\d+ of 20 test texts")).wait_for()
@@ -98,6 +99,11 @@ def cancelled(store: Store) -> int:
     """The id of the job that was cancelled."""
     with store() as session:
         return int(session.query(Job).filter(Job.state == JobState.CANCELLED).one().id)
+
+
+def state_of(store: Store, job_id: int) -> JobState:
+    with store() as session:
+        return session.get_one(Job, job_id).state
 
 
 def open_run(page: "Page") -> None:

@@ -36,6 +36,7 @@ def test_many_at_once_enqueue_one_job_per_key(store: Store) -> None:
     assert len(ids) == 1
 
 
+@pytest.mark.slow
 def test_a_claim_is_won_once(store: Store) -> None:
     with store.write() as session:
         job = queue.enqueue(session, title="Train", command=["-m", "core"], key="same", slot=Slot.CPU)

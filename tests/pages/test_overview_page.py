@@ -87,6 +87,7 @@ def test_every_task_has_its_verdict_in_a_card_and_the_way_to_its_reasons(app: Ap
     assert app.session_state["pickers.task"] == "tone"
 
 
+@pytest.mark.slow
 def test_names_of_studies_and_tasks_are_no_markdown_in_headings(app: AppTest, home: Store) -> None:
     with home.write() as session:
         task = finished_study.make_task(session, tasks.study_named(session, "*s* $x$"), "**t** :red[u]")

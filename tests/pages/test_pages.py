@@ -175,6 +175,7 @@ def test_saving_a_prompt_makes_a_version_and_saving_it_again_does_not(
         assert session.scalars(select(Prompt.version)).all() == [1]
 
 
+@pytest.mark.slow
 def test_an_unknown_placeholder_in_a_prompt_is_said_and_keeps_what_was_typed(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -424,6 +425,7 @@ def test_what_was_typed_into_a_prompt_is_still_there_after_a_look_at_another_pag
     assert app.number_input(key="train.1.passes").value == 15
 
 
+@pytest.mark.slow
 def test_the_length_of_a_training_is_in_passes_or_in_steps(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     opened(app, "train")
@@ -515,6 +517,7 @@ def test_an_import_is_undone_and_a_task_put_away_on_tasks_and_data(app: AppTest,
         assert tasks.tasks(session, study.id) == []
 
 
+@pytest.mark.slow
 def test_a_generation_that_kept_nothing_is_no_success_and_its_answers_can_be_read(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -614,6 +617,7 @@ def test_jobs_name_their_study(app: AppTest, home: Store) -> None:
     assert of_each == ["second", "first"]
 
 
+@pytest.mark.slow
 def test_the_looks_of_a_page_do_not_stand_among_its_messages(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
 

@@ -44,6 +44,7 @@ def test_samples_are_read_in_turn_and_a_label_or_a_rejection_goes_on_to_the_next
     assert rejected == ["text number 1"]
 
 
+@pytest.mark.slow
 def test_where_only_kept_samples_are_read_the_next_takes_the_place_of_a_rejected_sample(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def said(app: AppTest) -> str:
     return shown.replace("\\", "")
 
 
+@pytest.mark.slow
 def test_without_a_pack_the_page_says_what_it_is_and_a_click_queues_it(app: AppTest, home: Store) -> None:
     fill(home, "tickets")
     opened(app, "report")
@@ -43,6 +44,7 @@ def test_without_a_pack_the_page_says_what_it_is_and_a_click_queues_it(app: AppT
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_published_gaps_stand_beside_ours_and_say_that_they_were_not_checked(app: AppTest, home: Store) -> None:
     fill(home, "AG News", "humor")
 

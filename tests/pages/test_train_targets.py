@@ -74,6 +74,7 @@ def test_soft_targets_stand_in_the_file_that_the_page_shows_and_in_the_runs_that
     assert not app.exception and {run.config["training"]["targets"] for run in queued} == {"soft"}
 
 
+@pytest.mark.slow
 def test_weights_of_classes_and_texts_stand_in_the_file_and_texts_without_any_close_the_field(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:

@@ -203,6 +203,7 @@ def test_raters_give_the_majority_over_campaigns_and_ties_are_counted(
     assert fidelity.table(found, LABELS).n_unusable == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "left_out",
     [{"excluded": True}, {"role": ItemRole.GOLD}, {"asked": CampaignKind.SCALE}],

@@ -160,6 +160,7 @@ def test_texts_without_words_can_be_learned_from() -> None:
     assert found.n_test == 1
 
 
+@pytest.mark.slow
 def test_the_same_kind_of_text_cannot_be_told_apart_and_a_habit_can() -> None:
     real, _ = written(150, seed=6)
     alike, _ = written(400, seed=7)

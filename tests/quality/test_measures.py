@@ -304,6 +304,7 @@ def test_a_task_without_training_texts_is_told_what_to_do(store: Store) -> None:
         arms.read_texts(session, task.id)
 
 
+@pytest.mark.slow
 def test_an_arm_without_real_data_is_measured_and_says_so(store: Store, vectors: Path) -> None:
     with store.write() as session:
         study = tasks.study_named(session, "alone")

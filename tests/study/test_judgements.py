@@ -191,6 +191,7 @@ def test_a_label_of_another_task_is_refused(store: Store, letters: Letters) -> N
         judgements.set_human_label(session, letters.texts["one"].id, label.id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
 def test_of_many_people_who_decide_at_once_one_changes_a_text_and_no_label_is_doubled(
     store: Store, letters: Letters

@@ -34,6 +34,7 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[settings_
     yield settings_module.load(environ)
 
 
+@pytest.mark.slow
 def test_the_migrations_make_exactly_the_tables_of_the_records(either: settings_module.Settings) -> None:
     store = store_module.open_store(either)
 
@@ -87,6 +88,7 @@ def test_eight_threads_open_eight_new_stores_at_once(tmp_path: Path) -> None:
     assert opened == [migrate.newest()] * 8
 
 
+@pytest.mark.slow
 def test_a_database_that_holds_something_is_backed_up_before_it_is_migrated(either: settings_module.Settings) -> None:
     store = store_module.open_store(either)
     with store.write() as session:
@@ -208,6 +210,7 @@ SESSION_ROWS = (
 )
 
 
+@pytest.mark.slow
 def test_an_older_database_keeps_its_rows_when_it_is_migrated(either: settings_module.Settings) -> None:
     either.home.mkdir(parents=True)
     engine = create_engine(either.database_url)

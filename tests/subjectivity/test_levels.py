@@ -54,6 +54,7 @@ def test_texts_with_one_and_the_same_mean_have_no_interval(sessions: Sessions) -
     assert found["value"] == 3 and math.isnan(found["low"])
 
 
+@pytest.mark.slow
 def test_a_text_in_two_sessions_is_one_text(sessions: Sessions) -> None:
     def given(item: Item, *, shift: int) -> str:
         return "yes" if (int(item.sample_id or 0) + shift) % 3 else "no"

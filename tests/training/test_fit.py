@@ -196,6 +196,7 @@ def test_a_run_that_another_attempt_finished_is_left_alone(store: Store, planned
     assert answers(store, planned[0]) == []
 
 
+@pytest.mark.slow
 def test_data_changed_since_planning_is_refused(store: Store, task: Task, planned: list[int]) -> None:
     with store.write() as session:
         real = tasks.get_arm(session, task, "real")

@@ -32,6 +32,7 @@ def test_without_a_slope_few_studies_find_one(tasks: int) -> None:
     assert power.simulated_power(0.0, SlopeStudy(tasks), draws=4000) == pytest.approx(0.045, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_formula_is_near_the_t_test_it_speaks_of() -> None:
     rng = np.random.default_rng(2)
     study = SlopeStudy(10)

@@ -35,6 +35,7 @@ def findings(study: Study, points: pd.DataFrame, *, unlearned: tuple[str, ...] =
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_spread_of_tasks_is_that_of_one_arm_however_many_arms_there_are(store: Store, task: Task) -> None:
     rng = np.random.default_rng(0)
     with store() as session:

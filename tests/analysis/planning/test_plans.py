@@ -25,6 +25,7 @@ def test_one_text_less_than_planned_misses_the_power(question: Question) -> None
     assert made.is_reached and made.power >= 0.8 > plans.power_of(made.asked, fewer, Inputs())
 
 
+@pytest.mark.slow
 def test_no_mix_that_reaches_the_power_is_cheaper() -> None:
     for question in Question:
         made = plans.plan(asked(question), Inputs())

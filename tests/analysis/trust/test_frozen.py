@@ -196,6 +196,7 @@ def test_the_list_says_what_was_not_tested_and_then_what_was_found(store: Store,
     assert len(said) == 2 and "2 deviations" in plan.line
 
 
+@pytest.mark.slow
 def test_the_report_lists_the_checks_the_plan_and_its_deviations(store: Store, study: Study) -> None:
     train(store)
     plan = freeze(store, study)

@@ -29,6 +29,7 @@ def beside(store: Store, study: Study, task: str, margin: float) -> tuple[str, A
         return said.advice, around.of_verdict(session, found, said)
 
 
+@pytest.mark.slow
 def test_a_margin_that_changes_the_advice_is_named_and_does_change_it(store: Store, study: Study) -> None:
     advice, found = beside(store, study, "tone", 0.05)
     larger = next(sentence for sentence in found.changes if "up to" in sentence)

@@ -71,6 +71,7 @@ def test_a_small_file_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path) 
     )
 
 
+@pytest.mark.slow
 def test_a_file_that_is_large_as_a_whole_is_read_in_groups(tmp_path: Path) -> None:
     path = tmp_path / "samples.parquet"
     texts = pa.DictionaryArray.from_arrays(pa.array([0] * 60_000, pa.int32()), pa.array(["x" * 10_000]))

@@ -161,6 +161,7 @@ def test_every_row_of_any_file_is_kept_or_left_out_by_a_reason(
         )
 
 
+@pytest.mark.slow
 @fuzz
 @given(
     content=st.lists(st.tuples(TEXTS, LABELS), min_size=1, max_size=20),

@@ -270,6 +270,7 @@ def test_real_texts_are_pushed_only_when_asked_for(server: HubServer, store: Sto
     assert pushed.rows == {"real": 6, "few-shot": 3}
 
 
+@pytest.mark.slow
 def test_nothing_goes_to_a_public_set_unless_that_was_asked_for(
     server: HubServer, store: Store, letters: Letters
 ) -> None:

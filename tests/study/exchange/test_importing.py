@@ -194,6 +194,7 @@ def test_odd_labels_in_real_synthetic_data_are_counted_by_name(store: Store, rea
     assert found.kept + sum(found.rejected.values()) == found.read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "rejected"),
     [

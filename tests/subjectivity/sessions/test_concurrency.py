@@ -81,6 +81,7 @@ def test_no_item_goes_to_more_raters_than_asked_for(settings: Settings) -> None:
     assert writers.stored(settings).most_on_an_item == PLACES
 
 
+@pytest.mark.slow
 def test_raters_who_come_at_once_are_given_different_items_without_waiting_for_each_other(
     migrated_postgresql_url: str, home_folder: Path
 ) -> None:

@@ -290,6 +290,7 @@ def test_the_effort_of_a_plan_is_what_the_campaign_then_asks_for(store: Store, t
     assert (found.raters, found.invited) == (8, 9)
 
 
+@pytest.mark.slow
 def test_a_campaign_of_few_items_has_no_more_checks_than_its_items_ask_for(store: Store, task: Task) -> None:
     rules = Protocol(attention_every=2)
     plan = Plan(name="c", task=task, per_class=2, raters_per_item=1, items_per_rater=20, protocol=rules)

@@ -87,6 +87,7 @@ def test_a_rater_who_saw_no_item_of_a_label_has_no_error_rate_there() -> None:
 ANSWERS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.sampled_from("abc")), min_size=1, max_size=30)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(ANSWERS, st.sampled_from(list(Method)))
 def test_labels_do_not_depend_on_the_order_of_rows(answers: list[tuple[int, int, str]], method: Method) -> None:

@@ -124,6 +124,7 @@ def test_fleiss_kappa_gives_the_value_fleiss_published() -> None:
     assert kappa == pytest.approx(fleiss_kappa(counts.per_item(counts.code(ratings))), abs=1e-12)
 
 
+@pytest.mark.slow
 @given(LISTS, st.sampled_from(list(Level)))
 def test_alpha_is_that_of_its_definition_over_pairs(items: list[list[int]], level: Level) -> None:
     ratings = from_lists(items)

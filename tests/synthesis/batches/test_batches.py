@@ -114,6 +114,7 @@ def test_a_batch_fills_an_arm_at_half_the_price(store: Store, arm: Arm) -> None:
     assert_nothing_is_paid_twice(server, store, arm)
 
 
+@pytest.mark.slow
 def test_every_turn_is_a_batch_that_shows_the_answers_before_it(store: Store, make_arm: Callable[[str], Arm]) -> None:
     arm = make_arm("zero-shot")
     with store.write() as session:
@@ -129,6 +130,7 @@ def test_every_turn_is_a_batch_that_shows_the_answers_before_it(store: Store, ma
         assert shown == [by_slot[label_id, before].content for before in range(slot - slot % 3, slot)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["expired", "cancelled"])
 def test_a_batch_that_ends_early_still_pays_in_what_it_answered(store: Store, arm: Arm, end: str) -> None:
     told: list[str] = []
@@ -278,6 +280,7 @@ def killed_before_a_batch_is_collected(store: Store) -> Iterator[None]:
         event.remove(engine, "before_cursor_execute", stop)
 
 
+@pytest.mark.slow
 def test_killed_after_the_answers_are_stored_no_label_is_given_up(store: Store, make_arm: Callable[[str], Arm]) -> None:
     arm = make_arm("zero-shot")
     with store.write() as session:
@@ -327,6 +330,7 @@ def test_a_budget_is_not_promised_while_a_batch_of_unknown_cost_is_under_way(sto
         assert server.counts()["answered"] == 0
 
 
+@pytest.mark.slow
 def test_a_batch_waits_for_its_own_address_and_can_be_cancelled(store: Store, arm: Arm) -> None:
     with LlmServer(batch_polls=50) as server, LlmServer() as other:
         provider = provider_at(server.url)

@@ -311,6 +311,7 @@ def test_a_stored_answer_that_was_never_parsed_is_picked_up(store: Store, arm: A
     assert made.kept == 4 and all(row.parsed_at for row in completions(store, arm))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_the_budget_is_never_crossed_and_a_higher_one_goes_on(store: Store, arm: Arm, concurrency: int) -> None:
     with LlmServer(latency=0.02) as server:

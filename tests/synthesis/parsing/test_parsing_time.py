@@ -47,6 +47,7 @@ def test_twice_the_length_takes_about_twice_the_time_to_parse(end: str, expected
     assert [run for run in RUNS if is_slow(parse, end, run)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS[:3])
 def test_twice_the_length_takes_about_twice_the_time_to_read_a_choice(end: str) -> None:
     assert [run for run in RUNS if is_slow(lambda answer: choices.read(answer, CHOICES), end, run)] == []

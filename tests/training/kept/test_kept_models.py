@@ -52,6 +52,7 @@ def trained(store: Store, settings: Settings, ids: list[int]) -> Models:
     return kept
 
 
+@pytest.mark.slow
 def test_a_kept_model_loads_by_its_folder_and_gives_the_stored_answers_under_the_tasks_labels(
     store: Store, task: Task, settings: Settings, encoder: str
 ) -> None:
@@ -216,6 +217,7 @@ def test_of_two_that_remove_a_model_at_once_one_is_told_that_there_is_no_model(t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_model_is_removed_and_a_folder_that_cannot_be_written_is_a_sentence_with_the_scores_stored(
     store: Store, task: Task, settings: Settings, encoder: str
 ) -> None:
@@ -238,6 +240,7 @@ def test_a_model_is_removed_and_a_folder_that_cannot_be_written_is_a_sentence_wi
         assert session.get_one(Run, later).finished_at is None  # nothing more is computed for a disk that takes nothing
 
 
+@pytest.mark.slow
 def test_the_model_of_a_deleted_run_is_removed_and_never_taken_for_that_of_a_new_run_of_its_number(
     store: Store, task: Task, settings: Settings, encoder: str
 ) -> None:

@@ -107,6 +107,7 @@ def test_the_study_file_is_accepted_and_gives_the_same_subjectivity(
     assert [row for row in imported.imports if row["rejected"]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_browser")
 def test_a_study_without_runs_or_ratings_has_a_pack_with_a_checked_study_file(
     store: Store, tmp_path: Path, elsewhere: tuple[Settings, Store]
@@ -199,6 +200,7 @@ def test_letters_outside_t1_are_told_in_the_head_of_a_latex_file(name: str, need
     assert [one.startswith("%") and "XeLaTeX" in one.splitlines()[0] for one in written] == [needs_font] * 3
 
 
+@pytest.mark.slow
 def test_the_methods_and_the_table_of_gaps_say_what_holds_of_this_study(store: Store) -> None:
     with store.write() as session:
         study = tasks.study_named(session, "s")
