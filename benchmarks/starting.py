@@ -93,15 +93,21 @@ def _answers(folder: Path, rows: int) -> tuple[Path, Path]:
 
 
 def _environ(checkout: Path, folder: Path) -> dict[str, str]:
-    return {**os.environ, "LITMUS_HOME": str(folder / checkout.name / "home"), "LITMUS_LOCAL_SERVERS": "none"}
+    """The environment of a checkout's processes; ours and the other's have homes of their own."""
+    home = folder / ("ours" if checkout == ROOT else "beside")
+    return {**os.environ, "LITMUS_HOME": str(home), "LITMUS_LOCAL_SERVERS": "none"}
 
 
 def _seconds(checkout: Path, folder: Path, words: list[str]) -> float:
+    """The seconds of a process. Raises `RuntimeError` where it fails, but for a training, which has no run to train."""
     began = time.perf_counter()
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, *words], cwd=checkout, env=_environ(checkout, folder), capture_output=True, check=False
     )
-    return time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    if done.returncode and "train-runs" not in words:
+        raise RuntimeError(f"{' '.join(words)} in {checkout}: {done.stderr.decode()[-300:]}")
+    return seconds
 
 
 def _until_it_answers(checkout: Path, folder: Path) -> float:
