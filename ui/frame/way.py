@@ -146,7 +146,7 @@ def _draw_paused(step: Step) -> None:
 def _draw_end(here: Way, page: str) -> None:
     """Say on the pages of the verdict that the way ends there, and what can be done with a verdict or against its doubts."""
     what, others = ENDS[page]
-    more = "more seeds, more test texts" + (" and ratings" if here.meanwhile else "")
+    more = "more seeds, test texts and ratings" if here.meanwhile else "more seeds and test texts"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
             f"**The last step of {words.plain(shown(here.task))}:** {what}; {more} make it surer.",
