@@ -10,7 +10,6 @@ that were sent to it.
 import argparse
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from benchmarks import browsing
 from core import settings as settings_module
 from core.analysis.reports.pack import pictures
 from core.study import store as store_module
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 LIMIT_MS, LIMIT_BYTES = 300, 1_000_000
@@ -121,9 +121,7 @@ def _measure(page: Page, url: str, at_server: list[float]) -> None:
 
 @contextmanager
 def _served(home: str) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "ui.serve", "--server.headless=true", f"--server.port={port}"]
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "LITMUS_HOME": home}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

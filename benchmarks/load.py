@@ -47,6 +47,7 @@ from tests import nginx, tiny_encoder
 from tests.commands.test_faults import study_file
 from tests.e2e.conftest import ROOT, Server
 from tests.jobs.bench import end_all
+from tests.ports import free_port
 from tests.websocket_rater import Gone, Rater, link
 
 CONNECTIONS = 300
@@ -115,7 +116,7 @@ def site(folder: Path, asked: argparse.Namespace) -> Iterator[tuple[Site, str]]:
             dashboard.log, dashboard.url = folder / f"{dashboard.port}.log", f"{dashboard.url}{nginx.PATH}"
             stack.callback(dashboard.kill)
             dashboard.start()
-        port = nginx.free_port()
+        port = free_port()
         front = nginx.start(folder, port, [each.port for each in dashboards])
         stack.callback(front.wait, 20)
         stack.callback(front.terminate)

@@ -9,7 +9,6 @@ each process of it runs right after ours, and the last column is how many times 
 
 import argparse
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 RATERS, ITEMS_EACH, TASKS = 500, 10, 30
@@ -111,9 +112,7 @@ def _seconds(checkout: Path, folder: Path, words: list[str]) -> float:
 
 
 def _until_it_answers(checkout: Path, folder: Path) -> float:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = ["-m", "ui.serve", "--server.headless=true", f"--server.port={port}"]
     began = time.perf_counter()
     with subprocess.Popen(

@@ -19,12 +19,6 @@ def is_here() -> bool:
     return bool(shutil.which("nginx") and shutil.which("openssl"))
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def start(folder: Path, port: int, dashboards: Iterable[int]) -> subprocess.Popen[bytes]:
     """Start nginx before the dashboards at these ports; only the files in `place` differ from those in `deploy`.
 

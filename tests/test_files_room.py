@@ -8,7 +8,7 @@ import pytest
 from core import files_room
 from core.errors import StudyError
 from tests.cluster import s3_gateway
-from tests.cluster.ports import free_ports
+from tests.ports import free_port
 
 
 @pytest.fixture(params=["folder", pytest.param("bucket", marks=[pytest.mark.cluster, pytest.mark.slow])])
@@ -18,7 +18,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         return
     for name, value in (s3_gateway.KEYS | s3_gateway.PLAIN).items():
         monkeypatch.setenv(name, value)
-    with s3_gateway.serve(free_ports(1)[0]) as url:
+    with s3_gateway.serve(free_port()) as url:
         yield url
 
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +15,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow
@@ -110,9 +111,7 @@ def test_the_sample_study_runs_from_the_installed_files(
 def test_the_dashboard_answers_and_takes_the_settings_that_come_with_it(
     installed: Path, environ: dict[str, str], empty: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(installed), "--server.headless=true", f"--server.port={port}"]
     with subprocess.Popen(command, cwd=empty, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.ports import free_port, free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-of-thirty-two-letters-00"
 PATIENCE = 90.0
@@ -24,9 +26,9 @@ PATIENCE = 90.0
 class RayCluster:
     """A cluster whose processes are found by a variable of their environment."""
 
-    def __init__(self, folder: Path, short: str, ports: tuple[int, int], environ: Mapping[str, str]) -> None:
-        self.nodes, self.short = 0, short
-        self.folder, (self.port, self.dashboard) = folder, ports
+    def __init__(self, folder: Path, short: str, environ: Mapping[str, str]) -> None:
+        self.folder, self.short = folder, short
+        self.port, self.dashboard = free_ports(2)
         self.address = f"http://127.0.0.1:{self.dashboard}"
         self.environ = {
             **environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_JOB_START_TIMEOUT_SECONDS": "31536000",
@@ -36,7 +38,7 @@ class RayCluster:
     def start_head(self) -> None:
         self._ray(
             "head", "--head", f"--port={self.port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
-            "--num-cpus=0", f"--temp-dir={self.short}",
+            f"--temp-dir={self.short}", "--num-cpus=0",
         )  # fmt: skip
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -50,9 +52,7 @@ class RayCluster:
             time.sleep(0.5)
 
     def start_node(self, name: str) -> None:
-        self.nodes += 1  # the agents of several nodes on one machine need ports of their own
-        agent = f"--dashboard-agent-listen-port={self.dashboard + self.nodes}"
-        self._ray(name, f"--address=127.0.0.1:{self.port}", "--num-cpus=1", agent)
+        self._ray(name, f"--address=127.0.0.1:{self.port}", "--num-cpus=1")
 
     def kill(self, name: str) -> None:
         """Kill the processes of a node and of its jobs, as if its power were cut."""
@@ -81,18 +81,19 @@ class RayCluster:
     def _ray(self, name: str, *options: str) -> None:
         home = self.folder / f"home-{name}"  # nodes share no folder for their files
         home.mkdir(exist_ok=True)
+        agent = f"--dashboard-agent-listen-port={free_port()}"  # without its port, an agent lives and gives no log
         subprocess.run(
-            [str(Path(sys.executable).with_name("ray")), "start", *options, "--disable-usage-stats"],
+            [str(Path(sys.executable).with_name("ray")), "start", *options, agent, "--disable-usage-stats"],
             env=self.environ | {"LITMUS_TEST_NODE": f"{self.folder} {name}", "HOME": str(home)}, cwd="/", check=True, timeout=PATIENCE,
             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=os.setsid,
         )  # fmt: skip
 
 
 @contextmanager
-def serve(folder: Path, ports: tuple[int, int], environ: Mapping[str, str]) -> Iterator[RayCluster]:
+def serve(folder: Path, environ: Mapping[str, str]) -> Iterator[RayCluster]:
     """A cluster of a head and the nodes "first" and "second", each with one processor for jobs."""
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as short:
-        cluster = RayCluster(folder, short, ports, environ)
+        cluster = RayCluster(folder, short, environ)
         try:
             cluster.start_head()
             cluster.start_node("first")

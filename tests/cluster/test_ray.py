@@ -23,9 +23,9 @@ from core.study.store import Store
 from core.training.settings import training_settings
 from tests import tiny_encoder
 from tests.cluster import ray_cluster, s3_gateway
-from tests.cluster.ports import free_ports
 from tests.cluster.ray_cluster import RayCluster
 from tests.cluster.rounds import Rounds
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1500)]
 @pytest.fixture(scope="module")
 def files_url() -> Iterator[str]:
     os.environ.update(s3_gateway.KEYS | s3_gateway.PLAIN)
-    with s3_gateway.serve(free_ports(1)[0]) as url:
+    with s3_gateway.serve(free_port()) as url:
         yield url
 
 
@@ -46,8 +46,7 @@ def node_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ray(tmp_path_factory: pytest.TempPathFactory, node_file: Path) -> Iterator[RayCluster]:
     pytest.importorskip("ray", reason="Ray is not installed: it is in requirements-dev.txt")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("LITMUS_", "AWS_", "COV_"))}
-    ports = free_ports(2)
-    with ray_cluster.serve(tmp_path_factory.mktemp("ray"), (ports[0], ports[1]), clean) as started:
+    with ray_cluster.serve(tmp_path_factory.mktemp("ray"), clean) as started:
         yield started
 
 

@@ -21,10 +21,10 @@ from core.study.rows.study import Run, Task
 from core.study.store import Store
 from core.training.settings import training_settings
 from tests.cluster import slurm_cluster
-from tests.cluster.ports import free_ports
 from tests.cluster.rounds import Rounds
 from tests.cluster.slurm_cluster import SlurmCluster
 from tests.jobs.bench import lines, until
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
 SAVED_SECONDS = 7.0  # Slurm's controller writes its state some seconds after a job was submitted

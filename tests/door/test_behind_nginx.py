@@ -17,6 +17,7 @@ from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
 from tests import nginx, postgresql
 from tests.e2e.conftest import Server
+from tests.ports import free_port
 from tests.websocket_rater import Tab
 from ui.door import tokens
 from ui.frame import access
@@ -43,7 +44,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if not nginx.is_here():
         pytest.skip("nginx or openssl was not found: what stands in front of the dashboards is left out")
-    folder, port = tmp_path_factory.mktemp("nginx"), nginx.free_port()
+    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     with postgresql.serve() as database:
         environ = {
             "LITMUS_DATABASE": postgresql.new_database(database),

@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +15,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from tests.e2e.conftest import Server
+from tests.ports import free_port
 from tests.websocket_rater import Tab
 from ui.door import connections
 
@@ -33,9 +33,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture
 def echoing() -> Iterator[str]:
     """The address of a server with room for forty websockets, twenty from each address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = uvicorn.Config(
         connections.Connections(echo, most=40), port=port, ws="websockets-sansio", lifespan="off", log_level="error"
     )

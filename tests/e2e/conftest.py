@@ -1,7 +1,6 @@
 """Fixtures with a real server and a real browser; tests are skipped, with the reason, if no browser is found."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from core.analysis.reports.pack import pictures
 from tests.jobs.bench import end_all
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -27,9 +27,7 @@ class Server:
     """A dashboard on a free port that can be killed and started again on the same store."""
 
     def __init__(self, home: Path, environ: dict[str, str], *, bare: bool = False) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/{environ.get('STREAMLIT_SERVER_BASE_URL_PATH', '')}".rstrip("/")
         self.home = home
         self.environ = {**os.environ, "LITMUS_HOME": str(home), "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0", **environ}

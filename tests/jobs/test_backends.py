@@ -1,10 +1,12 @@
 """Where jobs run: what is set up, what is refused, what a cluster is told, and when a silent job is given up."""
 
 import contextlib
+import re
 import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from core.settings import Settings
 from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 from core.study.store import Store
-from tests.cluster.ports import free_ports
+from tests.ports import free_port
 
 
 def queued(store: Store, *, backend: str, key: str = "train:1") -> Job:
@@ -30,7 +32,7 @@ def queued(store: Store, *, backend: str, key: str = "train:1") -> Job:
 
 
 def with_ray(settings: Settings, database: str = "postgresql+psycopg://user:secret@host/litmus") -> Settings:
-    address = f"http://127.0.0.1:{free_ports(1)[0]}"
+    address = f"http://127.0.0.1:{free_port()}"
     found = {"LITMUS_HOME": str(settings.home), "LITMUS_RAY_ADDRESS": address, "RAY_AUTH_TOKEN": "token"}
     return settings_module.load(found | {"LITMUS_DATABASE": database})
 
@@ -244,6 +246,32 @@ def test_jobs_wait_where_another_program_answers_at_the_address_of_ray(
         assert queue.get(session, waiting.id).state == JobState.QUEUED
         assert queue.get(session, started.id).state == JobState.STARTING
     assert said.startswith("It does not answer at http://127.0.0.1") and "correct LITMUS_RAY_ADDRESS" in said
+
+
+ERRORS = {
+    "of a lost node": (
+        b"Traceback (most recent call last):\nValueError: no agent there\n",
+        "HTTP 500, ValueError: no agent there.",
+    ),
+    "of a proxy": (b"<html>\n<h1>Bad</h1>\n</html>\n", "HTTP 500, Internal Server Error."),
+    "without a word": (b"", "HTTP 500, Internal Server Error."),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), ERRORS.values(), ids=ERRORS.keys())
+def test_a_log_that_ray_cannot_give_is_told_with_the_reason_that_ray_gives(
+    settings: Settings, store: Store, body: bytes, said: str
+) -> None:
+    answer = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    job = queued(store, backend="ray")
+    with answering(answer) as port:
+        ray = Ray(replace(settings, cluster=replace(settings.cluster, ray_address=f"http://127.0.0.1:{port}")))
+
+        with pytest.raises(StudyError, match=re.escape(said)) as caught:
+            ray.log(job, lines=10)
+
+        assert said in ray.condition().problems[0]
+    assert "does not answer" not in str(caught.value) and "lost with the node" in str(caught.value)
 
 
 @contextlib.contextmanager

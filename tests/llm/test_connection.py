@@ -26,14 +26,9 @@ from core.study import tasks
 from core.study.rows.study import Study
 from core.study.store import Store
 from tests.llm_server import LlmServer
+from tests.ports import free_port
 
 KEY = "sk-very-secret-0123456789"
-
-
-def dead_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def outcome_of(settings: Settings, url: str, *, timeout_s: float = 5.0, **fields: Any) -> probe.Tested:
@@ -100,7 +95,7 @@ def test_what_cannot_be_a_connection_gets_one_sentence(fields: dict[str, Any], s
 
 
 def test_the_check_opens_nothing_and_says_what_is_missing(settings: Settings, tmp_path: Path) -> None:
-    connection.check(connection.made(models=("a",), base_url=f"http://127.0.0.1:{dead_port()}/v1"), settings)
+    connection.check(connection.made(models=("a",), base_url=f"http://127.0.0.1:{free_port()}/v1"), settings)
 
     with pytest.raises(StudyError, match="Set OPENAI_API_KEY"):
         connection.check(connection.made(models=("gpt-4o-mini",)), settings)
@@ -195,7 +190,7 @@ def test_a_wrong_key_a_missing_model_and_a_spent_quota_are_told_apart(settings: 
 
 
 def test_dead_ports_unknown_names_and_foreign_servers_are_told_apart(settings: Settings) -> None:
-    dead = outcome_of(settings, f"http://127.0.0.1:{dead_port()}/v1")
+    dead = outcome_of(settings, f"http://127.0.0.1:{free_port()}/v1")
     nameless = outcome_of(settings, "http://no-such-host.invalid/v1")
     with LlmServer() as server:
         not_secure = outcome_of(settings, server.url.replace("http:", "https:"))
@@ -268,7 +263,7 @@ def test_recordings_are_counted(settings: Settings, tmp_path: Path) -> None:
 
 def test_local_servers_and_the_environment_are_detected(settings: Settings) -> None:
     with LlmServer(models=["llama3.2:1b"]) as one, silent_port() as silent:
-        ports = {"Ollama": port_of(one.url), "LM Studio": dead_port(), "vLLM": silent}
+        ports = {"Ollama": port_of(one.url), "LM Studio": free_port(), "vLLM": silent}
         started = time.monotonic()
         found = probe.detect(settings, servers=ports)
         took = time.monotonic() - started

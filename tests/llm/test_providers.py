@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from core.llm.settings import CallSettings
 from core.settings import Settings
 from tests import endpoints
 from tests.llm_server import LlmServer
+from tests.ports import free_port
 
 KEY = "sk-very-secret-0123456789"
 MESSAGES = [{"role": "user", "content": "Number of texts: 3\nLabel: glad"}]
@@ -151,9 +151,7 @@ def test_a_wrong_path_and_a_web_page_are_told_from_an_endpoint() -> None:
 
 @pytest.mark.slow
 def test_a_dead_port_is_named_soon() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    url = f"http://127.0.0.1:{free_port()}/v1"
     started = time.monotonic()
 
     with pytest.raises(ProviderError, match=f"Nothing answers at {url}"):

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -32,6 +31,7 @@ from core.training import fit
 from core.training.settings import training_settings
 from tests import tiny_encoder
 from tests.jobs.bench import end_all
+from tests.ports import free_port
 from tests.training.conftest import BLAME, PRAISE, SETTINGS, add_samples, sentences
 
 FULL = bool(os.environ.get("LITMUS_SIMULATE"))
@@ -95,7 +95,7 @@ def test_a_sweep_whose_processes_are_killed_ends_with_the_results_of_an_undistur
     environ = {**os.environ, "LITMUS_HOME": str(tmp_path / "chaos"), "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0"}
     environ |= {"LITMUS_CHECKPOINT_SECONDS": "0"}
     settings = settings_module.load(environ)
-    chaos = Chaos(settings, environ, _free_port(), random.Random(0))
+    chaos = Chaos(settings, environ, free_port(), random.Random(0))
     began = time.monotonic()
 
     with _opened(settings) as store:
@@ -190,9 +190,3 @@ def _opened(settings: Settings) -> Iterator[Store]:
     store = store_module.open_store(settings)
     yield store
     store.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])

@@ -25,9 +25,9 @@ PAUSED = {
     "campaigns": "The rating by an LLM is paused",
     "train": "Training is paused",
 }
-ENDS = {  # page on which a way ends -> what to do there, and the pages to go to
-    "verdict": ("read the verdict and share it", (("report", "Share a report"), ("present", "Present it"))),
-    "report": ("share the verdict", (("verdict", "Read it"), ("present", "Present it"))),
+ENDS = {  # page on which a way ends -> the pages to go to
+    "verdict": (("report", "Share a report"), ("present", "Present it")),
+    "report": (("verdict", "Read it"), ("present", "Present it")),
 }
 
 
@@ -145,14 +145,13 @@ def _draw_paused(step: Step) -> None:
 
 def _draw_end(here: Way, page: str) -> None:
     """Say on the pages of the verdict that the way ends there, and what can be done with a verdict or against its doubts."""
-    what, others = ENDS[page]
     more = "more seeds, test texts and ratings" if here.meanwhile else "more seeds and test texts"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f"**The last step of {words.plain(shown(here.task))}:** {what}; {more} make it surer.",
+            f"**The last step of {words.plain(shown(here.task))}:** share the verdict; {more} make it surer.",
             width="content",
         )
-        for other, label in others:
+        for other, label in ENDS[page]:
             if st.button(label, key=f"way.{other}"):
                 st.switch_page(links.page_file(other))
 

@@ -7,11 +7,12 @@ database and all keys stay off the wire: a node has them in its environment or i
 import time
 from collections.abc import Iterable
 from typing import Any
+from urllib.error import HTTPError
 
 from core.errors import StudyError
 from core.jobs.backends import cluster
 from core.jobs.backends.backend import CLAIM_SECONDS, Condition, Verdict
-from core.jobs.backends.ray_api import Nodes, RayApi
+from core.jobs.backends.ray_api import Nodes, RayApi, last_line
 from core.settings import Settings
 from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
@@ -82,16 +83,18 @@ class Ray:
                 (self.api.job(cluster.name(job)) or {}).get("message") or ""
             )
         except OSError as error:
-            raise StudyError(
-                f"The log of job {job.id} is on the Ray cluster, and {self._unreachable(error)}"
-            ) from error
+            is_lost = isinstance(error, HTTPError) and error.code >= 500
+            hint = " A log is lost with the node that ran the job; the job goes on elsewhere." if is_lost else ""
+            said = f"The log of job {job.id} is on the Ray cluster, and {self._unreachable(error)}{hint}"
+            raise StudyError(said) from error
         return "\n".join(line.rsplit("\r", 1)[-1] for line in printed.rstrip().split("\n")[-lines:])
 
     def condition(self) -> Condition:
         try:
             version, nodes = self.api.version(), self._nodes()
         except OSError as error:
-            return Condition(problems=[f"{self._unreachable(error)[:1].upper()}{self._unreachable(error)[1:]}"])
+            said = self._unreachable(error)
+            return Condition(problems=[f"{said[:1].upper()}{said[1:]}"])
         offer = f"{counted(nodes.alive, 'node')} with {counted(int(nodes.cpus), 'CPU')} and {counted(int(nodes.gpus), 'GPU')}"
         problems = [] if nodes.alive else ["No node is alive: start one with: ray start --address=HEAD:6379."]
         if nodes.dead:
@@ -107,6 +110,9 @@ class Ray:
     def _unreachable(self, error: Exception) -> str:
         if getattr(error, "code", None) in (401, 403):
             return "it refuses the token: set RAY_AUTH_TOKEN to the token of the cluster."
+        if isinstance(error, HTTPError):
+            said = f"HTTP {error.code}, {last_line(error)}"
+            return f"it answers at {self.api.address} with an error: {said}. What is wrong stands in its own dashboard."
         return (
             f"it does not answer at {self.api.address} ({error}): start it with: ray start --head, or correct "
             "LITMUS_RAY_ADDRESS."

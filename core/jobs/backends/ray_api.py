@@ -54,7 +54,7 @@ class RayApi:
             self._call("POST", "/api/jobs/", json.dumps(request).encode())
         except urllib.error.HTTPError as error:
             if self.job(request["submission_id"]) is None:
-                raise OSError(f"Ray refused the job: {_last_line(error)}") from error
+                raise OSError(f"Ray refused the job: {last_line(error)}") from error
 
     def job(self, name: str) -> dict[str, Any] | None:
         """What Ray knows of a job, with `status` and `message`; None if it knows no such job."""
@@ -142,9 +142,10 @@ def _nodes(found: Any) -> Nodes:
     return Nodes(alive=len(alive), dead=len(raylets) - len(alive), cpus=cpus, gpus=gpus)
 
 
-def _last_line(error: urllib.error.HTTPError) -> str:
+def last_line(error: urllib.error.HTTPError) -> str:
+    """The last line of an error's text, which of a traceback is its reason; the error's own name if its text is a page or none."""
     try:
         lines = error.read().decode(errors="replace").strip().splitlines()
     except (OSError, http.client.HTTPException):
-        return str(error)
-    return lines[-1][:300] if lines else str(error)
+        return error.reason
+    return lines[-1][:300] if lines and not lines[-1].startswith("<") else error.reason
