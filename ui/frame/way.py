@@ -26,7 +26,7 @@ PAUSED = {
     "train": "Training is paused",
 }
 ENDS = {  # page on which a way ends -> the pages to go to
-    "verdict": (("report", "Share a report"), ("present", "Present it")),
+    "verdict": (("report", "Share it"), ("present", "Present it")),
     "report": (("verdict", "Read it"), ("present", "Present it")),
 }
 
@@ -151,9 +151,10 @@ def _draw_end(here: Way, page: str) -> None:
             f"**The last step of {words.plain(shown(here.task))}:** share the verdict; {more} make it surer.",
             width="content",
         )
-        for other, label in ENDS[page]:
-            if st.button(label, key=f"way.{other}"):
-                st.switch_page(links.page_file(other))
+        with st.container(horizontal=True, width="content", gap="small"):
+            for other, label in ENDS[page]:
+                if st.button(label, key=f"way.{other}"):
+                    st.switch_page(links.page_file(other))
 
 
 def _mark(step: Step, here: Way) -> str:
