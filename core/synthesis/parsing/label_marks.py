@@ -1,10 +1,11 @@
 """Cut label marks that a model puts beside its texts ("Positive: ...", "[positive] ...", "... (label: positive)")."""
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.synthesis.parsing.label_names import NOUN, SHORTEST, any_of
+from core.synthesis.parsing.label_names import KEPT, NOUN, SHORTEST, any_of
 
 OPEN, CLOSE = r"[\[(<{*_\"'“【（「]*", r"[\])>}*_\"'”】）」]*"
 TEXT_NOUN = r"(?:(?:text|texto|texte|testo|sentence|review|example|文本)\s*[:：]\s*)?"
@@ -21,10 +22,13 @@ class Marks:
 
     def __init__(self, texts: Sequence[str], *, label: str, others: Sequence[str]) -> None:
         self.cut: list[str] = []
-        self._own = _patterns([label])
-        self._other = _patterns(others)
-        self._own += [habit for habit in _habits([label]) if 2 <= _borne(habit, texts) >= len(texts) / 2]
-        self._other += [habit for habit in _habits(others) if 2 <= _borne(habit, texts) == len(texts)]
+        own, other = (label,), tuple(others)
+        habits = [habit for habit in _habits(own) if 2 <= _borne(habit, texts) >= len(texts) / 2]
+        self._own = [*_patterns(own), *habits]
+        self._other = [
+            *_patterns(other),
+            *(habit for habit in _habits(other) if 2 <= _borne(habit, texts) == len(texts)),
+        ]
 
     def without(self, text: str) -> tuple[str, bool]:
         """The text with the marks of its own label cut, and whether it bears a mark of another label but none of its own.
@@ -42,16 +46,23 @@ class Marks:
 
 @dataclass(frozen=True)
 class _Mark:
-    """A pattern of a mark before a text or behind it; only the first or last `room` characters of a text are looked at."""
+    """A pattern of a mark before a text or behind it; only the first or last `room` characters of a text are looked at.
+
+    `sign` matches a character that every mark behind a text holds: most texts hold none, which is found out sooner.
+    """
 
     pattern: re.Pattern[str]
-    is_behind: bool
+    sign: re.Pattern[str] | None
     room: int
 
     def search(self, text: str) -> tuple[int, int] | None:
         """Where the mark begins and ends in a text, None if the text does not bear it."""
-        skipped = max(0, len(text) - self.room) if self.is_behind else 0
-        found = self.pattern.search(text[skipped : skipped + self.room])
+        if self.sign is None:
+            found = self.pattern.match(text[: self.room])
+            return found.span() if found else None
+        skipped = max(0, len(text) - self.room)
+        end = text[skipped:]
+        found = self.pattern.search(end) if self.sign.search(end) else None
         return (skipped + found.start(), skipped + found.end()) if found else None
 
 
@@ -59,34 +70,36 @@ def _borne(mark: _Mark, texts: Sequence[str]) -> int:
     return sum(mark.search(text) is not None for text in texts)
 
 
-def _patterns(labels: Sequence[str]) -> list[_Mark]:
+@functools.lru_cache(KEPT)
+def _patterns(labels: tuple[str, ...]) -> list[_Mark]:
     """Marks of one of the labels that a single text may bear."""
     name = any_of(labels)
     bare = any_of([label for label in labels if len(label.strip()) >= SHORTEST or not label.isascii()])
     before = (
-        rf"^{OPEN}(?:{NOUN}){CLOSE}\s*[:：=]\s*{OPEN}{name}{CLOSE}(?:\s*[:：|,;.–—-]\s*|\s+){TEXT_NOUN}",
-        rf"^[\[【]{name}[\]】]{CLOSE}\s*[:：|–—-]?\s*",
-        rf"^{OPEN}{bare}{CLOSE}\s*[:：]\s*{TEXT_NOUN}",
+        rf"{OPEN}(?:{NOUN}){CLOSE}\s*[:：=]\s*{OPEN}{name}{CLOSE}(?:\s*[:：|,;.–—-]\s*|\s+){TEXT_NOUN}",
+        rf"[\[【]{name}[\]】]{CLOSE}\s*[:：|–—-]?\s*",
+        rf"{OPEN}{bare}{CLOSE}\s*[:：]\s*{TEXT_NOUN}",
     )
-    behind = (
-        rf"(?<![\s,;|–—-])[\s,;|–—-]*[\[(【（]?(?:{NOUN})\s*[:：=]\s*{OPEN}{name}{CLOSE}\W?$",
-        rf"(?<!\s)\s*[\[【]{name}[\]】]\W?$",
-    )
+    behind = {
+        r"[:：=]": rf"(?<![\s,;|–—-])[\s,;|–—-]*[\[(【（]?(?:{NOUN})\s*[:：=]\s*{OPEN}{name}{CLOSE}\W?$",
+        r"[\[【]": rf"(?<!\s)\s*[\[【]{name}[\]】]\W?$",
+    }
     return _marks(labels, before, behind)
 
 
-def _habits(labels: Sequence[str]) -> list[_Mark]:
+@functools.lru_cache(KEPT)
+def _habits(labels: tuple[str, ...]) -> list[_Mark]:
     """Marks of one of the labels that only several texts of a list prove."""
     name = any_of(labels)
     before = (
-        rf"^{OPEN}{name}{CLOSE}\s*(?:[|–—-]|=>|->|→)\s+{TEXT_NOUN}",
-        rf"^[(（]{name}[)）]\s*[:：|–—-]?\s*",
+        rf"{OPEN}{name}{CLOSE}\s*(?:[|–—-]|=>|->|→)\s+{TEXT_NOUN}",
+        rf"[(（]{name}[)）]\s*[:：|–—-]?\s*",
     )
-    behind = (rf"(?<!\s)\s*[(（]{name}[)）]\.?$|(?<!\s)\s+(?:[|–—-]|->|→|=>)\s*{name}\.?$",)
+    behind = {r"[(（|–—→=-]": rf"(?<!\s)\s*[(（]{name}[)）]\.?$|(?<!\s)\s+(?:[|–—-]|->|→|=>)\s*{name}\.?$"}
     return _marks(labels, before, behind)
 
 
-def _marks(labels: Sequence[str], before: Sequence[str], behind: Sequence[str]) -> list[_Mark]:
+def _marks(labels: Sequence[str], before: Sequence[str], behind: Mapping[str, str]) -> list[_Mark]:
     room = ROOM + max(map(len, labels), default=0)
-    made = [_Mark(re.compile(pattern, re.IGNORECASE), False, room) for pattern in before]
-    return made + [_Mark(re.compile(pattern, re.IGNORECASE), True, room) for pattern in behind]
+    made = [_Mark(re.compile(pattern, re.IGNORECASE), None, room) for pattern in before]
+    return made + [_Mark(re.compile(behind[sign], re.IGNORECASE), re.compile(sign), room) for sign in behind]

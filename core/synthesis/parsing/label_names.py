@@ -1,5 +1,6 @@
 """Tell whether a line, a JSON key or a field is nothing but the name of a label, and whether it is another label's."""
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 
@@ -12,6 +13,7 @@ TEXT_NOUNS = (
 )
 SHORTEST = 3  # characters; a shorter name alone on a line may belong to a text
 ROOM = 60  # characters that may stand around a name: brackets, emphasis, a noun such as "label"
+KEPT = 256  # sets of labels whose patterns are kept: the answers of one task have a set for each of its labels
 MARKED = re.compile(r"^\s*(?:#{1,6}\s|[*_\[【<(]).*|.*[:：][*_\s]*$")
 
 
@@ -19,7 +21,7 @@ class Names:
     """The names of the label that was asked for and of the other labels of a task; all may be empty."""
 
     def __init__(self, label: str = "", others: Sequence[str] = ()) -> None:
-        self._own, self._other = _alone([label]), _alone(others)
+        self._own, self._other = _alone((label,)), _alone(tuple(others))
         self._longest = max(map(len, [label, *others])) + ROOM
         self.shown = [name for name in (label, *others) if name.strip()]
 
@@ -54,7 +56,8 @@ def any_of(labels: Sequence[str]) -> str:
     return f"(?:{'|'.join(filter(None, names)) or '(?!)'})"
 
 
-def _alone(labels: Sequence[str]) -> re.Pattern[str]:
+@functools.lru_cache(KEPT)
+def _alone(labels: tuple[str, ...]) -> re.Pattern[str]:
     """A pattern of a string that holds the name of one of the labels, and a noun such as "label" or "reviews" at most."""
     around = r"[^\w]*"
     return re.compile(

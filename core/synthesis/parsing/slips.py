@@ -1,13 +1,15 @@
 """Slips of a model that follows its prompt badly: texts that repeat the prompt, and texts that name their own label."""
 
+import functools
 import re
 from collections.abc import Iterable
+
+from core.synthesis.parsing.label_names import KEPT, SHORTEST
 
 ECHO = "repeats the prompt"
 SPEAKS_OF_LABEL = "speaks of its label"
 
 RUN = 6  # words in a row that a text shares with the prompt; shorter runs are common to any two texts of a subject
-SHORTEST = 3  # characters of a label's name that can be looked for in a text
 WORD = re.compile(r"\w+")
 PLACEHOLDER = re.compile(r"\{\w*\}")
 
@@ -42,11 +44,17 @@ def names_label(text: str, label: str) -> bool:
 
 def speaks_of_label(text: str, labels: Iterable[str]) -> bool:
     """Whether a text says which label it has ("its label is irony"), as no text of the subject itself would."""
+    pattern = _speaking(tuple(labels))
+    return pattern is not None and pattern.search(text) is not None
+
+
+@functools.lru_cache(KEPT)
+def _speaking(labels: tuple[str, ...]) -> re.Pattern[str] | None:
     names = [r"[\W_]+".join(map(re.escape, _words(label))) for label in labels if len(label.strip()) >= SHORTEST]
     if not any(names):
-        return False
+        return None
     any_name = "|".join(filter(None, names))
-    return bool(re.search(rf"\blabels?\b\W*(?:(?:is|are|of|was)\b\W*)?\b(?:{any_name})\b", text, re.IGNORECASE))
+    return re.compile(rf"\blabels?\b\W*(?:(?:is|are|of|was)\b\W*)?\b(?:{any_name})\b", re.IGNORECASE)
 
 
 def _words(text: str) -> list[str]:
