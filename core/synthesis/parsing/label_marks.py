@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.synthesis.parsing.label_names import KEPT, NOUN, SHORTEST, any_of
+from core.synthesis.parsing.label_names import KEPT, NOUN, SHORTEST, any_of, one_order
 
 OPEN, CLOSE = r"[\[(<{*_\"'“【（「]*", r"[\])>}*_\"'”】）」]*"
 TEXT_NOUN = r"(?:(?:text|texto|texte|testo|sentence|review|example|文本)\s*[:：]\s*)?"
@@ -22,22 +22,28 @@ class Marks:
 
     def __init__(self, texts: Sequence[str], *, label: str, others: Sequence[str]) -> None:
         self.cut: list[str] = []
-        own, other = (label,), tuple(others)
-        habits = [habit for habit in _habits(own) if 2 <= _borne(habit, texts) >= len(texts) / 2]
-        self._own = [*_patterns(own), *habits]
-        self._other = [
-            *_patterns(other),
-            *(habit for habit in _habits(other) if 2 <= _borne(habit, texts) == len(texts)),
-        ]
+        self._own_names, self._other_names = (label,), tuple(others)
+        self._all = _patterns(names := one_order([label, *others]))
+        self._own_habits, self._other_habits = list[_Mark](), list[_Mark]()
+        if any(_borne(habit, texts) >= 2 for habit in _habits(names)):
+            half = max(2.0, len(texts) / 2)
+            self._own_habits = [habit for habit in _habits(self._own_names) if _borne(habit, texts) >= half]
+            self._other_habits = [
+                habit for habit in _habits(self._other_names) if 2 <= _borne(habit, texts) == len(texts)
+            ]
+        self._all_habits = [*self._own_habits, *self._other_habits]
 
     def without(self, text: str) -> tuple[str, bool]:
         """The text with the marks of its own label cut, and whether it bears a mark of another label but none of its own.
 
         A text with the mark of another label comes back uncut.
         """
-        if any(pattern.search(text) for pattern in self._other):
-            return text, not any(pattern.search(text) for pattern in self._own)
-        for pattern in self._own:
+        if not any(pattern.search(text) for pattern in (*self._all, *self._all_habits)):
+            return text, False  # most texts: the patterns of each label and of all but it are not even made
+        own = [*_patterns(self._own_names), *self._own_habits]
+        if any(pattern.search(text) for pattern in (*_patterns(self._other_names), *self._other_habits)):
+            return text, not any(pattern.search(text) for pattern in own)
+        for pattern in own:
             if (found := pattern.search(text)) and (rest := (text[: found[0]] + text[found[1] :]).strip()):
                 self.cut.append(text[found[0] : found[1]].strip())
                 text = rest

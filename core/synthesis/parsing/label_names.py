@@ -13,7 +13,7 @@ TEXT_NOUNS = (
 )
 SHORTEST = 3  # characters; a shorter name alone on a line may belong to a text
 ROOM = 60  # characters that may stand around a name: brackets, emphasis, a noun such as "label"
-KEPT = 256  # sets of labels whose patterns are kept: the answers of one task have a set for each of its labels
+KEPT = 512  # sets of labels whose patterns are kept: the answers of one task have a set for each of its labels
 MARKED = re.compile(r"^\s*(?:#{1,6}\s|[*_\[【<(]).*|.*[:：][*_\s]*$")
 
 
@@ -21,13 +21,14 @@ class Names:
     """The names of the label that was asked for and of the other labels of a task; all may be empty."""
 
     def __init__(self, label: str = "", others: Sequence[str] = ()) -> None:
-        self._own, self._other = _alone((label,)), _alone(tuple(others))
+        self._own, self._other = (label,), tuple(others)
+        self._all = one_order([label, *others])
         self._longest = max(map(len, [label, *others])) + ROOM
         self.shown = [name for name in (label, *others) if name.strip()]
 
     def is_name(self, said: str) -> bool:
         """Whether a string is the name of a label and nothing more ("Positive:", "**positive reviews**", "Label: positive")."""
-        return self._names(self._own, said) or self._names(self._other, said)
+        return self._names(self._all, said)
 
     def is_heading(self, line: str, *, is_bare_enough: bool = True) -> bool:
         """Whether a line names a label for the texts below it.
@@ -40,13 +41,18 @@ class Names:
 
     def is_other(self, said: Iterable[str]) -> bool:
         """Whether one of the strings that stand beside a text is the name of another label, and none is that of its own."""
-        strings = list(said)
+        strings = [one for one in said if self._names(self._all, one)]
         if any(self._names(self._own, one) for one in strings):
             return False
         return any(self._names(self._other, one) for one in strings)
 
-    def _names(self, pattern: re.Pattern[str], said: str) -> bool:
-        return len(said) <= self._longest and pattern.match(said) is not None
+    def _names(self, names: tuple[str, ...], said: str) -> bool:
+        return len(said) <= self._longest and _alone(names).match(said) is not None
+
+
+def one_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """The names in an order that does not depend on the label that was asked for, so that all answers share a pattern."""
+    return tuple(sorted(set(labels)))
 
 
 def any_of(labels: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Iterable
 
-from core.synthesis.parsing.label_names import KEPT, SHORTEST
+from core.synthesis.parsing.label_names import KEPT, SHORTEST, one_order
 
 ECHO = "repeats the prompt"
 SPEAKS_OF_LABEL = "speaks of its label"
@@ -44,7 +44,7 @@ def names_label(text: str, label: str) -> bool:
 
 def speaks_of_label(text: str, labels: Iterable[str]) -> bool:
     """Whether a text says which label it has ("its label is irony"), as no text of the subject itself would."""
-    pattern = _speaking(tuple(labels))
+    pattern = _speaking(one_order(labels))
     return pattern is not None and pattern.search(text) is not None
 
 
