@@ -1,6 +1,6 @@
 """Measure how close generation comes to the rate that concurrency and latency allow, with everything stored.
 
-    python -m benchmarks.generation [--seconds 25] [--latency 0.2] [--concurrency 32,128] [--texts 1,10]
+    python -m benchmarks.generation [--seconds 25] [--latency 0.2] [--concurrency 32,128] [--texts 1,10] [--labels 2,77]
 
 For each case, one endpoint in a process of its own (`benchmarks.fast_server`) is called by a bare loop over the same
 client that stores nothing, then by `generation.generate` into a new SQLite database on disk. Rates count whole runs, from
@@ -10,6 +10,7 @@ rate divided by concurrency / latency; `cpu ms` is the processor time of this pr
 
 import argparse
 import asyncio
+import itertools
 import resource
 import subprocess
 import sys
@@ -33,7 +34,14 @@ from core.synthesis.generation import generation
 from core.synthesis.limits import Limits
 from core.synthesis.prompts import drafts, versions
 
-TASK = {"glad": "the writer is happy", "sad": "the writer is unhappy"}
+
+@dataclass(frozen=True)
+class Case:
+    """How many calls are in flight, how many texts each asks for, and how many labels the task has."""
+
+    concurrency: int
+    texts: int
+    labels: int
 
 
 @dataclass(frozen=True)
@@ -49,28 +57,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=25.0)
     parser.add_argument("--latency", type=float, default=0.2)
-    for name, default in (("concurrency", [32, 128]), ("texts", [1, 10])):
+    for name, default in (("concurrency", [32, 128]), ("texts", [1, 10]), ("labels", [2, 77])):
         parser.add_argument(f"--{name}", type=lambda option: [int(part) for part in option.split(",")], default=default)
     options = parser.parse_args()
-    print("in flight  texts/call  what      requests  seconds   req/s  ideal  ratio  cpu ms  completions  samples")
-    for concurrency in options.concurrency:
-        for texts in options.texts:
-            measure(concurrency, texts, latency=options.latency, seconds=options.seconds)
+    print(
+        "in flight  texts/call  labels  what      requests  seconds   req/s  ideal  ratio  cpu ms  completions  samples"
+    )
+    for concurrency, texts, labels in itertools.product(options.concurrency, options.texts, options.labels):
+        measure(Case(concurrency, texts, labels), latency=options.latency, seconds=options.seconds)
 
 
-def measure(concurrency: int, texts: int, *, latency: float, seconds: float) -> None:
-    """Print a line for the bare client and one for the generation, at the same concurrency and texts for each call."""
-    ideal = concurrency / latency
-    requests = int(ideal * seconds) // 2 * 2
+def measure(case: Case, *, latency: float, seconds: float) -> None:
+    """Print a line for the bare client and one for the generation of the same case."""
+    ideal, texts, concurrency = case.concurrency / latency, case.texts, case.concurrency
+    per_label = max(1, int(ideal * seconds) // case.labels)
+    requests = per_label * case.labels
     with server(latency) as url, tempfile.TemporaryDirectory() as folder:
         bare = timed(requests, lambda: asyncio.run(ask_only(url, requests, concurrency=concurrency, texts=texts)))
-        show(bare, "bare", concurrency, texts, ideal=ideal, stored="")
+        show(bare, "bare", case, ideal=ideal, stored="")
         store = store_module.open_store(settings_module.load({"LITMUS_HOME": folder}))
-        arm_id = ready_arm(store, texts)
-        ours = timed(
-            requests, lambda: fill(store, arm_id, url, per_label=requests // 2 * texts, concurrency=concurrency)
-        )
-        show(ours, "stored", concurrency, texts, ideal=ideal, stored=counted(store))
+        arm_id = ready_arm(store, case)
+        ours = timed(requests, lambda: fill(store, arm_id, url, per_label=per_label * texts, concurrency=concurrency))
+        show(ours, "stored", case, ideal=ideal, stored=counted(store))
         store.close()
 
 
@@ -83,11 +91,11 @@ def timed(requests: int, work: Callable[[], None]) -> Measured:
     return Measured(requests, ended - started, cpu_s)
 
 
-def show(found: Measured, what: str, concurrency: int, texts: int, *, ideal: float, stored: str) -> None:
+def show(found: Measured, what: str, case: Case, *, ideal: float, stored: str) -> None:
     rate = found.requests / found.seconds
     print(
-        f"{concurrency:9d}  {texts:10d}  {what:8s}  {found.requests:8d}  {found.seconds:7.2f}  {rate:6.1f}  {ideal:5.0f}  "
-        f"{rate / ideal:5.3f}  {1e3 * found.cpu_s / found.requests:6.2f}  {stored}",
+        f"{case.concurrency:9d}  {case.texts:10d}  {case.labels:6d}  {what:8s}  {found.requests:8d}  {found.seconds:7.2f}  "
+        f"{rate:6.1f}  {ideal:5.0f}  {rate / ideal:5.3f}  {1e3 * found.cpu_s / found.requests:6.2f}  {stored}",
         flush=True,
     )
 
@@ -108,14 +116,17 @@ async def ask_only(url: str, requests: int, *, concurrency: int, texts: int) -> 
     await provider.close()
 
 
-def ready_arm(store: Store, texts: int) -> int:
-    """The id of a new arm whose prompt asks for `texts` texts a call."""
+def ready_arm(store: Store, case: Case) -> int:
+    """The id of a new arm of a task with as many labels, whose prompt asks for as many texts a call."""
+    labels = {
+        f"mood {number} of card_{number * 7 % 13}": f"the writer is in mood {number}" for number in range(case.labels)
+    }
     with store.write() as session:
         study = tasks.study_named(session, "bench")
-        task = tasks.make_task(session, study_id=study.id, name="mood", question="Which mood?", labels=TASK)
+        task = tasks.make_task(session, study_id=study.id, name="mood", question="Which mood?", labels=labels)
         arm = tasks.make_arm(session, task_id=task.id, name="zero-shot")
         draft = drafts.default(task, tasks.labels_of(session, task.id), kind=ArmKind.ZERO_SHOT)
-        versions.save(session, arm_id=arm.id, draft=replace(draft, texts_per_call=texts, turns=1))
+        versions.save(session, arm_id=arm.id, draft=replace(draft, texts_per_call=case.texts, turns=1))
         return arm.id
 
 

@@ -1,4 +1,4 @@
-"""The time that an answer takes grows with its length and no faster, whatever it holds."""
+"""The time that an answer takes grows with its length and no faster, whatever it holds, and hardly with the number of labels."""
 
 import time
 from collections.abc import Callable
@@ -51,3 +51,22 @@ def test_twice_the_length_takes_about_twice_the_time_to_parse(end: str, expected
 @pytest.mark.parametrize("end", ENDS[:3])
 def test_twice_the_length_takes_about_twice_the_time_to_read_a_choice(end: str) -> None:
     assert [run for run in RUNS if is_slow(lambda answer: choices.read(answer, CHOICES), end, run)] == []
+
+
+@pytest.mark.slow
+def test_the_answers_of_a_task_with_many_labels_take_about_the_time_of_one_with_two() -> None:
+    answer = "\n".join(
+        f"{n}. Nobody at the counter could tell me why my card takes {n} weeks to come." for n in range(1, 11)
+    )
+
+    def seconds_each(n_labels: int, answers: int) -> float:
+        labels = [f"reason {n} of card {n % 7}" for n in range(n_labels)]
+        begun = time.process_time()
+        for n in range(answers):
+            label = labels[n % n_labels]
+            others = [other for other in labels if other != label]
+            found = texts.parse(answer, finish_reason="stop", expected=10, asked=texts.Asked(label, others))
+            assert len(found.texts) == 10
+        return (time.process_time() - begun) / answers
+
+    assert seconds_each(150, 300) < 15 * seconds_each(2, 300)  # 100 times where patterns are made for each label
