@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from rich.text import Text
 
+from core import wording
 from core.errors import StudyError
 from core.reports import Report, Teller
 
@@ -169,5 +170,5 @@ def shown(value: Any) -> str:
 
 
 def listed(counted: dict[str, int]) -> str:
-    """Return counts by name on one line."""
-    return ", ".join(f"{name} {count}" for name, count in counted.items())
+    """Return counts by name on one line; after twenty of them the number of the others."""
+    return wording.listed(f"{name} {count}" for name, count in counted.items())

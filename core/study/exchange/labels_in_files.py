@@ -43,7 +43,8 @@ WHOLE = re.compile(r"(?P<whole>-?\d+)\.0+")
 NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
 PLAIN_NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
 BREAKS = r"(?<!\s)\s*[\n\r\t\v\f\x85\u2028\u2029]\s*"
-MOST_LABELS = 50
+MOST_LABELS = 50  # more are the labels of a task only if each has some rows
+ROWS_OF_EACH = 10  # on average
 NEARLY_ALL = 0.5
 FEWEST_ROWS = 8
 NO_LABEL, SEVERAL, AN_OBJECT = "no label", "several labels", "label is an object"
@@ -98,6 +99,14 @@ class Read:
         names = named_in_words(map(repr, self.unrenamed), most=SHOWN)
         return [f"No row has a label that is to be renamed: {names}."] if self.unrenamed else []
 
+    @property
+    def many(self) -> list[str]:
+        """A sentence on an unusual number of labels, or nothing."""
+        rows = list(self.counts.values())
+        if len(rows) <= MOST_LABELS:
+            return []
+        return [f"{self.labels.name!r} holds {len(rows):,} different labels, each in {rows[-1]:,} to {rows[0]:,} rows."]
+
 
 def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str, str], choices: Choices) -> Read:
     """Read the labels of a column of cells.
@@ -150,15 +159,16 @@ def pairs(taken: Mapping[str, str]) -> str:
 def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
     """Raise `StudyError` if the labels of a file cannot become the labels of a new task.
 
-    Reasons are: rows with several labels, more than `MOST_LABELS` labels or a different label in most rows, and labels
-    that look alike, unless `choices` allows them.
+    Reasons are: rows with several labels, more than `MOST_LABELS` labels that are numbers or have less than `ROWS_OF_EACH`
+    rows each, a different label in most rows, and labels that look alike, unless `choices` allows them.
     """
     check_several(found, choices, file=file)
     counts = found.counts
     n = sum(counts.values())
-    if not choices.keep_labels and (len(counts) > MOST_LABELS or (n >= FEWEST_ROWS and len(counts) > NEARLY_ALL * n)):
+    numbers = all(NUMBER.fullmatch(name) for name in counts)
+    are_too_many = len(counts) > MOST_LABELS and (numbers or n < ROWS_OF_EACH * len(counts))
+    if not choices.keep_labels and (are_too_many or (n >= FEWEST_ROWS and len(counts) > NEARLY_ALL * n)):
         shown = ", ".join(list(counts)[:SHOWN])
-        numbers = all(NUMBER.fullmatch(name) for name in counts)
         way = (
             "Give the limits that divide the numbers into classes (--cut 0.5), "
             if numbers

@@ -12,7 +12,9 @@ from core.study.exchange.labels_in_files import Choices
 
 def read(cells: list[str], *, known: list[str] | None = None, **choices: object) -> labels_in_files.Read:
     chosen = Choices(**choices)  # type: ignore[arg-type]
-    return labels_in_files.read(pd.Series(cells, dtype="str"), known=known or [], rename={}, choices=chosen)
+    return labels_in_files.read(
+        pd.Series(cells, dtype="str", name="label"), known=known or [], rename={}, choices=chosen
+    )
 
 
 def check(cells: list[str], **choices: object) -> labels_in_files.Read:
@@ -74,6 +76,24 @@ def test_scores_are_asked_about_and_can_be_cut() -> None:
 
     assert check(scores, cuts=(0.25, 0.3)).counts == {"0.3 or more": 6, "below 0.25": 5, "0.25 to 0.3": 5}
     assert len(check(scores, keep_labels=True).counts) == 16
+
+
+def test_many_labels_with_some_rows_each_are_labels_and_are_told() -> None:
+    intents = [f"intent {n % 77}" for n in range(800)]
+
+    found = check(intents)
+
+    assert len(found.counts) == 77
+    assert found.many == ["'label' holds 77 different labels, each in 10 to 11 rows."]
+    assert check(intents[:50] * 10).many == []
+
+
+@pytest.mark.parametrize("cells", [[f"user {n % 77}" for n in range(769)], [str(n % 77) for n in range(7700)]])
+def test_many_labels_that_are_rare_or_numbers_are_asked_about(cells: list[str]) -> None:
+    with pytest.raises(StudyError, match="77 different labels in"):
+        check(cells)
+
+    assert len(check(cells, keep_labels=True).counts) == 77
 
 
 def test_labels_that_are_not_the_tasks_are_counted_and_what_they_may_mean_is_offered() -> None:
