@@ -105,7 +105,8 @@ class Read:
         rows = list(self.counts.values())
         if len(rows) <= MOST_LABELS:
             return []
-        return [f"{self.labels.name!r} holds {len(rows):,} different labels, each in {rows[-1]:,} to {rows[0]:,} rows."]
+        each = f"{rows[-1]:,} to {rows[0]:,}" if rows[-1] < rows[0] else f"{rows[0]:,}"
+        return [f"{self.labels.name!r} holds {len(rows):,} different labels, each in {each} rows."]
 
 
 def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str, str], choices: Choices) -> Read:

@@ -85,6 +85,7 @@ def test_many_labels_with_some_rows_each_are_labels_and_are_told() -> None:
 
     assert len(found.counts) == 77
     assert found.many == ["'label' holds 77 different labels, each in 10 to 11 rows."]
+    assert check(intents[:77] * 10).many == ["'label' holds 77 different labels, each in 10 rows."]
     assert check(intents[:50] * 10).many == []
 
 
