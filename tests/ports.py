@@ -4,8 +4,9 @@ import random
 import socket
 from contextlib import ExitStack, suppress
 
-# Below the ports that a system gives to outgoing connections, one of which could take a free port before it is used.
-PORTS = range(16_000, 32_768)
+# Below the ports that a system gives to outgoing connections, one of which could take a free port before it is used, and
+# above those that Ray keeps for its workers.
+PORTS = range(20_000, 32_768)
 
 
 def free_port() -> int:
