@@ -271,7 +271,7 @@ def test_a_log_that_ray_cannot_give_is_told_with_the_reason_that_ray_gives(
             ray.log(job, lines=10)
 
         assert said in ray.condition().problems[0]
-    assert "does not answer" not in str(caught.value) and "lost with the node" in str(caught.value)
+    assert "does not answer" not in str(caught.value) and "lost with the node that wrote it" in str(caught.value)
 
 
 @contextlib.contextmanager

@@ -84,7 +84,7 @@ class Ray:
             )
         except OSError as error:
             is_lost = isinstance(error, HTTPError) and error.code >= 500
-            hint = " A log is lost with the node that ran the job; the job goes on elsewhere." if is_lost else ""
+            hint = " A log is lost with the node that wrote it; what the job has stored is not." if is_lost else ""
             said = f"The log of job {job.id} is on the Ray cluster, and {self._unreachable(error)}{hint}"
             raise StudyError(said) from error
         return "\n".join(line.rsplit("\r", 1)[-1] for line in printed.rstrip().split("\n")[-lines:])

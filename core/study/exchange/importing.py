@@ -312,7 +312,7 @@ def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.R
         notes.append(
             f"Column {unused!r} holds words that are not names of splits ({strange}), so the column was not used."
         )
-    notes += filter(None, [weighed, *found.unmet, *found.many])
+    notes += filter(None, [weighed, *found.unmet, found.many])
     if found.unknown:
         seen = ", ".join(f"{name!r} {n}" for name, n in list(found.unknown.items())[:5])
         notes.append(f"Labels that the task does not have: {seen}.{_ways_to_map(found)}")

@@ -76,6 +76,7 @@ class Read:
     a spelling to the label it was read as, `whole` a number with decimals to the whole number it was read as where the file
     has both; `written` counts the rows of each spelling. `unknown` counts labels that the task does not have; `meant` maps
     some of these to the label of the task that is probably meant. `unrenamed`: the labels to be renamed that no row has.
+    `many` is a sentence on an unusual number of labels of a new task, or empty.
     """
 
     labels: "pd.Series[str]"
@@ -87,6 +88,7 @@ class Read:
     written: dict[str, int] = field(default_factory=dict)
     whole: dict[str, str] = field(default_factory=dict)
     unrenamed: tuple[str, ...] = ()
+    many: str = ""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -98,15 +100,6 @@ class Read:
         """A sentence on the labels to be renamed that no row has, or nothing."""
         names = named_in_words(map(repr, self.unrenamed), most=SHOWN)
         return [f"No row has a label that is to be renamed: {names}."] if self.unrenamed else []
-
-    @property
-    def many(self) -> list[str]:
-        """A sentence on an unusual number of labels, or nothing."""
-        rows = list(self.counts.values())
-        if len(rows) <= MOST_LABELS:
-            return []
-        each = f"{rows[-1]:,} to {rows[0]:,}" if rows[-1] < rows[0] else f"{rows[0]:,}"
-        return [f"{self.labels.name!r} holds {len(rows):,} different labels, each in {each} rows."]
 
 
 def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str, str], choices: Choices) -> Read:
@@ -149,7 +142,17 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     of_rows = [column.astype("str").take(codes).set_axis(cells.index) for column in (labels, reasons)]
     of_rows[0].name = cells.name
     both = {spelling: number for spelling, number in numbers.items() if number in before}
-    return Read(of_rows[0], of_rows[1], alike, folded, unknown, meant, written, both, unrenamed)
+    many = "" if known else _many(counts, column=str(cells.name))
+    return Read(of_rows[0], of_rows[1], alike, folded, unknown, meant, written, both, unrenamed, many)
+
+
+def _many(counts: Mapping[str, int], *, column: str) -> str:
+    """A sentence on more labels than tasks have as a rule, with the rows of each; "" if there are fewer."""
+    if len(counts) <= MOST_LABELS:
+        return ""
+    least, most = min(counts.values()), max(counts.values())
+    each = f"{least:,} to {most:,}" if least < most else f"{most:,}"
+    return f"{column!r} holds {len(counts):,} different labels, each in {each} rows."
 
 
 def pairs(taken: Mapping[str, str]) -> str:

@@ -11,9 +11,9 @@ TEXT_NOUNS = (
     r"|rezension|bewertung|nachricht|testo|esempio|recensione|messaggio|voorbeeld|zin|tekst|przykład|пример|текст|отзыв|第"
     r"|文本|例|例子|示例|评论|評論|句子|例文|レビュー|テキスト|예시|문장|리뷰"
 )
-SHORTEST = 3  # characters; a shorter name alone on a line may belong to a text
+SHORTEST = 3  # characters; a shorter name alone on a line or in a text may be a word of the text
 ROOM = 60  # characters that may stand around a name: brackets, emphasis, a noun such as "label"
-KEPT = 512  # sets of labels whose patterns are kept: the answers of one task have a set for each of its labels
+KEPT = 512  # sets of labels whose patterns are kept: answers with marks need two for each label of a task
 MARKED = re.compile(r"^\s*(?:#{1,6}\s|[*_\[【<(]).*|.*[:：][*_\s]*$")
 
 

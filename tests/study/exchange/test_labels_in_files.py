@@ -84,9 +84,10 @@ def test_many_labels_with_some_rows_each_are_labels_and_are_told() -> None:
     found = check(intents)
 
     assert len(found.counts) == 77
-    assert found.many == ["'label' holds 77 different labels, each in 10 to 11 rows."]
-    assert check(intents[:77] * 10).many == ["'label' holds 77 different labels, each in 10 rows."]
-    assert check(intents[:50] * 10).many == []
+    assert found.many == "'label' holds 77 different labels, each in 10 to 11 rows."
+    assert check(intents[:77] * 10).many == "'label' holds 77 different labels, each in 10 rows."
+    assert check(intents[:50] * 10).many == ""
+    assert read(intents, known=[f"intent {n}" for n in range(77)]).many == ""  # the task says how many labels it has
 
 
 @pytest.mark.parametrize("cells", [[f"user {n % 77}" for n in range(769)], [str(n % 77) for n in range(7700)]])
