@@ -29,8 +29,8 @@ ORGANISER = [
 ]  # fmt: skip
 
 
-def fill(store: Store, folder: Path) -> Study:
-    """A study with one task, real texts and a few synthetic texts."""
+def fill(store: Store, folder: Path, *, name: str = "urgency") -> Study:
+    """A study with one task, real texts and a few synthetic texts; another `name` adds another task."""
     rows = [f"text number {n},{'yes' if n % 2 else 'no'},{'test' if n % 4 > 1 else 'train'}" for n in range(40)]
     real, made = folder / "real.csv", folder / "made.csv"
     real.write_text("\n".join(["text,label,split", *rows]))
@@ -38,7 +38,7 @@ def fill(store: Store, folder: Path) -> Study:
     with store.write() as session:
         study = tasks.study_named(session, "tickets")
         task = tasks.make_task(
-            session, study_id=study.id, name="urgency", question="Is it urgent?", labels={"yes": "", "no": ""}
+            session, study_id=study.id, name=name, question="Is it urgent?", labels={"yes": "", "no": ""}
         )
         for arm, path in (("real", real), ("zero-shot", made)):
             own = tasks.make_arm(session, task_id=task.id, name=arm)

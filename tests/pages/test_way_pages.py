@@ -103,6 +103,21 @@ def test_the_way_ends_at_the_verdict_with_what_can_be_done_next(app: AppTest, ho
     assert app.title[0].value == "Verdict"
 
 
+@pytest.mark.slow
+def test_a_second_task_at_its_end_stays_in_hand_on_report(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+    study = fill(home, tmp_path, name="zeal")
+    with home.write() as session:
+        for name in ("urgency", "zeal"):
+            finished_study.add_runs(session, tasks.get_task(session, study.id, name), {"real": 0.9, "zero-shot": 0.7})
+    opened(app, "verdict")
+    app.selectbox(key=f"verdict.task.{study.id}").select("zeal").run()
+
+    app.button(key="way.report").click().run()
+
+    assert "The last step of zeal" in words(app)
+
+
 def test_go_to_check_shows_the_texts_that_a_model_wrote(app: AppTest, home: Store, tmp_path: Path) -> None:
     training(home, fill(home, tmp_path))
     opened(app, "data")

@@ -64,14 +64,15 @@ def _ways(study_id: int, stamp: tuple[object, ...]) -> list[Way]:
 
 def _in_hand(found: list[Way], page: str) -> Way | None:
     """The way of the task in hand, on a page where one is chosen of the first if none is; on a page about all tasks, the first way
-    that is not at its end."""
-    if page not in OF_ALL_TASKS:
-        name = st.session_state.get("pickers.task") or st.query_params.get("task")
-        if (chosen := next((each for each in found if each.task == name), None)) is not None:
-            return chosen
-        if page in OF_ONE_TASK and found:
-            return found[0]
-    return way.first_open(found)
+    that is not at its end, if any."""
+    name = st.session_state.get("pickers.task") or st.query_params.get("task")
+    chosen = next((each for each in found if each.task == name), None)
+    first = way.first_open(found)
+    if page in OF_ALL_TASKS:
+        return chosen if chosen is not None and first is not None and first.next.page == "verdict" else first
+    if chosen is not None:
+        return chosen
+    return found[0] if page in OF_ONE_TASK and found else first
 
 
 def _draw(here: Way, page: str, *, is_one_of_many: bool) -> None:
